@@ -1,0 +1,38 @@
+"""mtlreg: regularised multi-task learning as scikit-learn estimators, solved to a certificate."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from mtlreg.data import AppendTask, KeepTask, feature_importance, melt, stack_tasks, unmelt
+from mtlreg.estimators import (
+    BlockSparseClassifier,
+    BlockSparseRegressor,
+    MultiTaskClassifier,
+    MultiTaskRegressor,
+)
+from mtlreg.penalties import L1, L21, Chain, InfimalConvolution, L1Linf, L1Lq, SparseGroup, Transposed
+
+try:
+    __version__ = version("mtlreg")
+except PackageNotFoundError:  # a source tree that is not installed
+    __version__ = "0+unknown"
+
+__all__ = [
+    "AppendTask",
+    "BlockSparseClassifier",
+    "BlockSparseRegressor",
+    "Chain",
+    "InfimalConvolution",
+    "KeepTask",
+    "L1",
+    "L1Linf",
+    "L1Lq",
+    "L21",
+    "MultiTaskClassifier",
+    "MultiTaskRegressor",
+    "SparseGroup",
+    "Transposed",
+    "feature_importance",
+    "melt",
+    "stack_tasks",
+    "unmelt",
+]

@@ -1,0 +1,293 @@
+"""Designs: the linear map from coefficients W (n_features, n_columns) to the predictors of all labels.
+
+A design knows how the data lie in memory and nothing of losses and penalties. Beside the matrix X it carries
+
+* a column scale: the design acts as ``X_j * inverse_scale_j`` (standardisation, feature weights), and
+* free directions U (n_rows, k): columns that are never penalised, an intercept first. The design acts as
+  ``X - U K`` with K the weighted least-squares coefficients of X on U, so that centring is the case U = 1. Both are
+  implicit: X itself is never copied, changed or made dense.
+
+Shared designs have predictors (n_rows, n_columns). Stacked designs, where each task has its own rows, have flat
+predictors: task after task, and inside a task row after row.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+from array_api_compat import array_namespace
+from scipy import sparse
+
+__all__ = ["Design", "SharedDesign", "StackedDesign"]
+
+
+class Design:
+    """What both layouts share; see the module's text.
+
+    Parameters
+    ----------
+    X : array or sparse array (n_rows, n_features)
+    U : array (n_rows, k) or None
+        Unpenalised columns, intercept included.
+    inverse_scale : array (n_features, 1 or n_columns) or None
+
+    Attributes
+    ----------
+    centre : array (k, n_features, 1 or n_columns) or None
+        K of the module's text, set by `residualise`.
+    """
+
+    def __init__(self, X, n_columns, U=None, inverse_scale=None):
+        self.X = X
+        self.U = U
+        self.n_columns = n_columns
+        self.inverse_scale = inverse_scale
+        self.centre = None
+
+    # -- layout: what the two subclasses know ---------------------------------------------------------------
+
+    def apply(self, A, W):
+        """``A W`` for a matrix A with this design's rows."""
+        raise NotImplementedError
+
+    def adjoint(self, A, R):
+        """``A' R``, (A.shape[1], n_columns)."""
+        raise NotImplementedError
+
+    def rows_to_columns(self, u):
+        """A row vector (n_rows,) as it multiplies a predictor array."""
+        raise NotImplementedError
+
+    def group_sums(self, A, h, segment):
+        """``sum_i A_i' h_i`` for every group of columns of a segment: (A.shape[1], n_groups * m).
+
+        ``h`` has the segment's label shape, with the m entries of each label's block last.
+        """
+        raise NotImplementedError
+
+    # -- the linear map ---------------------------------------------------------------------------------------
+
+    @property
+    def n_features(self):
+        return self.X.shape[1]
+
+    @property
+    def n_rows(self):
+        return self.X.shape[0]
+
+    @property
+    def shape_w(self):
+        """Shape of the coefficients."""
+        return (self.n_features, self.n_columns)
+
+    @property
+    def dtype(self):
+        return self.X.dtype
+
+    @property
+    def namespace(self):
+        """The array namespace of predictors and coefficients (NumPy for SciPy sparse X)."""
+        return np if sparse.issparse(self.X) else array_namespace(self.X)
+
+    def matvec(self, W):
+        """Predictors of the coefficients W, without the part of the free directions."""
+        scaled = W if self.inverse_scale is None else W * self.inverse_scale
+        eta = self.apply(self.X, scaled)
+        if self.centre is not None:
+            eta = eta - self.apply(self.U, self.shift(scaled))
+        return eta
+
+    def shift(self, scaled):
+        """``K W`` (k, n_columns) for coefficients of the unscaled columns."""
+        xp = array_namespace(scaled)
+        if self.centre.shape[2] == 1:
+            return self.centre[:, :, 0] @ scaled
+        return xp.sum(self.centre * scaled[None, :, :], axis=1)
+
+    def rmatvec(self, R):
+        """The transpose of `matvec`."""
+        G = self.adjoint(self.X, R)
+        if self.centre is not None:
+            xp = array_namespace(G)
+            G = G - xp.sum(self.centre * self.adjoint(self.U, R)[:, None, :], axis=0)
+        return G if self.inverse_scale is None else G * self.inverse_scale
+
+    def residualise(self, weights):
+        """Set K to the least-squares coefficients of X on U under ``weights`` (shaped like predictors)."""
+        if self.U is None:
+            return self
+        gram_u = self.free_gram(weights)
+        xp = array_namespace(gram_u)
+        XU = [
+            self.adjoint(self.X, weights * self.rows_to_columns(self.U[:, i])) for i in range(self.U.shape[1])
+        ]
+        inverse = pinv_psd(gram_u)  # (columns, k, k)
+        right = xp.permute_dims(xp.stack(XU), (2, 0, 1))  # (columns, k, p)
+        self.centre = xp.permute_dims(inverse @ right, (1, 2, 0))
+        return self
+
+    def free_gram(self, weights):
+        """``U' diag(weights) U`` of every column: (1 or n_columns, k, k)."""
+        xp = array_namespace(self.U)
+        rows = [
+            self.adjoint(self.U, weights * self.rows_to_columns(self.U[:, i])) for i in range(self.U.shape[1])
+        ]
+        return xp.permute_dims(xp.stack(rows), (2, 0, 1))
+
+    def square_sums(self, weights):
+        """``sum_i weights_i x_ij^2`` of the scaled, residualised columns: (n_features, 1 or n_columns)."""
+        xp = self.namespace
+        squares = self.X.multiply(self.X).tocsr() if sparse.issparse(self.X) else self.X**2
+        sums = self.adjoint(squares, weights)
+        raw = sums
+        if self.centre is not None:
+            gram_u = xp.permute_dims(self.free_gram(weights), (1, 2, 0))  # (k, k, columns)
+            for i in range(self.U.shape[1]):
+                for j in range(self.U.shape[1]):
+                    sums = sums - self.centre[i] * self.centre[j] * gram_u[i, j][None, :]
+        # what is left of a column inside the span of U is rounding, not signal
+        sums = xp.where(sums > 64 * xp.finfo(self.dtype).eps * raw, sums, xp.zeros_like(sums))
+        return sums if self.inverse_scale is None else sums * self.inverse_scale**2
+
+    def restrict(self, features):
+        """The same design with only these features (an index array); the chosen columns are gathered."""
+        part = copy.copy(self)
+        if sparse.issparse(self.X):
+            part.X = self.X[:, features]
+        else:
+            part.X = self.namespace.take(self.X, features, axis=1)
+        if self.centre is not None:
+            part.centre = self.centre[:, features, :]
+        if self.inverse_scale is not None:
+            part.inverse_scale = self.inverse_scale[features, :]
+        part._derive()
+        return part
+
+    def _derive(self):
+        """Rebuild what the layout derives from X."""
+
+    def largest_eigenvalue(self, weights, n_iter=30):
+        """A close estimate, from below, of the largest eigenvalue of ``X' diag(weights) X`` over all columns."""
+        xp = self.namespace
+        width = 1 if weights.ndim == 2 and weights.shape[1] == 1 and self._one_scale() else self.n_columns
+        start = np.random.default_rng(0).standard_normal((self.n_features, width))
+        v = xp.asarray(start, dtype=self.dtype)
+        top = 0.0
+        for _ in range(n_iter):
+            norm = xp.sqrt(xp.sum(v * v, axis=0))
+            v = v / xp.where(norm > 0, norm, xp.ones_like(norm))
+            v = self.rmatvec(weights * self.matvec(v))
+            before, top = top, float(xp.max(xp.sqrt(xp.sum(v * v, axis=0))))
+            if abs(top - before) <= 1e-3 * top:
+                break
+        return top
+
+    def _one_scale(self):
+        return all(a is None or a.shape[-1] == 1 for a in (self.centre, self.inverse_scale))
+
+
+class SharedDesign(Design):
+    """Every row belongs to every task; predictors (n_rows, n_columns)."""
+
+    def apply(self, A, W):
+        return A @ W
+
+    def adjoint(self, A, R):
+        return A.T @ R
+
+    def rows_to_columns(self, u):
+        return u[:, None]
+
+    def group_sums(self, A, h, segment):
+        xp = array_namespace(h)
+        return A.T @ xp.reshape(h, (h.shape[0], -1))
+
+
+class StackedDesign(Design):
+    """Every task has its own rows, which stand together; flat predictors.
+
+    Parameters
+    ----------
+    starts : sequence of int, length n_tasks + 1
+        Task t has the rows ``starts[t]:starts[t + 1]``.
+    widths : sequence of int
+        Number of columns of each task.
+    """
+
+    def __init__(self, X, starts, widths, U=None, inverse_scale=None):
+        super().__init__(X, int(sum(widths)), U, inverse_scale)
+        self.starts = [int(s) for s in starts]
+        self.widths = [int(w) for w in widths]
+        sizes = [(e - s) * w for s, e, w in zip(self.starts, self.starts[1:], self.widths, strict=False)]
+        self.offsets = [0, *np.cumsum(sizes).tolist()]
+        self.columns = [0, *np.cumsum(self.widths).tolist()]
+        self._derive()
+
+    def _derive(self):
+        self._blocks = self._split(self.X)
+
+    def _split(self, A):
+        """The rows of each task as views."""
+        pairs = list(zip(self.starts, self.starts[1:], strict=False))
+        if not sparse.issparse(A):
+            return [A[s:e, :] for s, e in pairs]
+        A = A.tocsr()
+        blocks = []
+        for s, e in pairs:
+            lo, hi = A.indptr[s], A.indptr[e]
+            arrays = (A.data[lo:hi], A.indices[lo:hi], A.indptr[s : e + 1] - lo)
+            blocks.append(sparse.csr_array(arrays, shape=(e - s, A.shape[1]), copy=False))
+        return blocks
+
+    def _tasks_of(self, A):
+        return self._blocks if A is self.X else self._split(A)
+
+    def apply(self, A, W):
+        xp = array_namespace(W)
+        parts = [
+            xp.reshape(block @ W[:, c:d], (-1,))
+            for block, c, d in zip(self._tasks_of(A), self.columns, self.columns[1:], strict=False)
+        ]
+        return xp.concat(parts)
+
+    def adjoint(self, A, R):
+        xp = array_namespace(R)
+        parts = [
+            block.T @ xp.reshape(R[s:e], (-1, w))
+            for block, s, e, w in zip(
+                self._tasks_of(A), self.offsets, self.offsets[1:], self.widths, strict=False
+            )
+        ]
+        return xp.concat(parts, axis=1)
+
+    def rows_to_columns(self, u):
+        if self.n_columns == len(self.widths):
+            return u
+        xp = array_namespace(u)
+        repeats = np.repeat(self.widths, np.diff(self.starts))
+        return xp.repeat(u, xp.asarray(repeats))
+
+    def group_sums(self, A, h, segment):
+        xp = array_namespace(h)
+        first = segment.tasks.start
+        parts, at = [], 0
+        for t in range(first, segment.tasks.stop):
+            n_rows = self.starts[t + 1] - self.starts[t]
+            size = n_rows * self.widths[t] // segment.n_columns
+            block = xp.reshape(h[at : at + size, ...], (n_rows, -1))
+            parts.append(A[self.starts[t] : self.starts[t + 1], :].T @ block)
+            at += size
+        return xp.concat(parts, axis=1)
+
+
+def pinv_psd(H):
+    """Pseudo-inverse of a stack of symmetric positive semidefinite matrices."""
+    xp = array_namespace(H)
+    values, vectors = xp.linalg.eigh(H)
+    floor = xp.max(values, axis=-1, keepdims=True) * (H.shape[-1] * xp.finfo(H.dtype).eps * 4)
+    keep = values > xp.clip(floor, min=0)
+    inverse = xp.where(keep, 1 / xp.where(keep, values, xp.ones_like(values)), xp.zeros_like(values))
+    return (vectors * inverse[..., None, :]) @ xp.permute_dims(
+        vectors, (*range(H.ndim - 2), H.ndim - 1, H.ndim - 2)
+    )

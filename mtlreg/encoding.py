@@ -1,0 +1,275 @@
+"""From a `Table` to the arrays of a problem, and from its solution back to coefficients.
+
+Each task gets a loss and one or more columns of W: one for regression, counts and two classes; K for K classes, with one
+softmax loss or K binary ones.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from scipy import sparse
+
+from mtlreg.designs import SharedDesign, StackedDesign
+from mtlreg.losses import Loss, Segment, Softmax, TaskLosses
+from mtlreg.problem import Problem
+from mtlreg.scaling import free_columns, inverse_scales, read_feature_weights
+from mtlreg.validation import as_float_array, spread_by_task
+
+__all__ = ["Encoding", "Target", "class_targets", "encode", "number_targets"]
+
+
+@dataclass
+class Target:
+    """One task: its loss, its classes (None for numbers), and labels (n_t, L) with weights (n_t, 1).
+
+    L is 1, or the number of classes for one-vs-rest. ``n_columns`` is the number of columns of one label.
+    """
+
+    task: object
+    loss: Loss
+    classes: np.ndarray | None
+    labels: np.ndarray
+    weights: np.ndarray
+    n_columns: int = 1
+
+    @property
+    def width(self):
+        """Columns of W of this task."""
+        return self.labels.shape[1] * self.n_columns
+
+    @property
+    def column_classes(self):
+        """The class each column speaks for: the second of two, every one of more, None for numbers."""
+        if self.classes is None:
+            return [None]
+        return self.classes.tolist() if self.width > 1 else self.classes[-1:].tolist()
+
+    @property
+    def constant(self):
+        """Whether the task has one class only, so that nothing is learned for it."""
+        return self.classes is not None and len(self.classes) == 1
+
+
+def number_targets(table, losses):
+    """Targets of regression-like tasks."""
+    targets = []
+    for t, loss in enumerate(losses):
+        y, w = _task_arrays(table, t)
+        y = np.where(w > 0, y, 0).astype(table.X.dtype)
+        loss.check(y[w > 0], where=f" in task {table.tasks[t]!r}")
+        targets.append(Target(table.tasks[t], loss, None, y[:, None], w[:, None]))
+    return targets
+
+
+def class_targets(table, losses, class_weight, single_class, multi_class):
+    """Targets of classification tasks; every task has its own classes."""
+    targets = []
+    for t, loss in enumerate(losses):
+        y, w = _task_arrays(table, t)
+        seen = y[w > 0]
+        classes = np.unique(seen)
+        codes = np.searchsorted(classes, np.where(w > 0, y, seen[0]))
+        w = (w * _class_weights(class_weight, classes, codes, w)).astype(table.X.dtype)
+        if len(classes) == 1:
+            _report_single_class(table, t, classes[0], single_class)
+            targets.append(Target(table.tasks[t], loss, classes, codes[:, None] * 0.0, w[:, None] * 0))
+        elif len(classes) == 2:
+            targets.append(Target(table.tasks[t], loss, classes, codes[:, None], w[:, None]))
+        elif multi_class == "softmax" and loss.name == "logistic":
+            targets.append(Target(table.tasks[t], Softmax(), classes, codes[:, None], w[:, None], len(classes)))
+        else:
+            indicators = codes[:, None] == np.arange(len(classes))
+            targets.append(Target(table.tasks[t], loss, classes, indicators, w[:, None]))
+    if all(target.constant for target in targets):
+        raise ValueError("No task has more than one class, so that there is nothing to learn.")
+    for target in targets:
+        target.labels = target.labels.astype(table.X.dtype)
+    return targets
+
+
+def _task_arrays(table, t):
+    """All labels of a task, observed or not, and their weights."""
+    if table.stacked:
+        rows = slice(table.starts[t], table.starts[t + 1])
+        return table.y[rows], table.weights[rows]
+    return table.y[:, t], table.weights[:, min(t, table.weights.shape[1] - 1)]
+
+
+def _report_single_class(table, t, label, single_class):
+    text = f"Task {table.tasks[t]!r} has only one class, {label!r}"
+    if single_class == "error":
+        raise ValueError(
+            f"{text}. Drop the task, or give single_class='constant' to predict that class for it."
+        )
+    warnings.warn(f"{text}: it is predicted always, and the task takes no part in the fit.", stacklevel=2)
+
+
+def _class_weights(class_weight, classes, codes, w):
+    if class_weight is None:
+        return np.ones(len(codes))
+    if isinstance(class_weight, str):
+        totals = np.bincount(codes, w, minlength=len(classes))
+        return (w.sum() / (len(classes) * totals))[codes]
+    factors = as_float_array([class_weight.get(c, 1.0) for c in classes.tolist()], "class_weight")
+    if (factors < 0).any() or not np.isfinite(factors).all():
+        raise ValueError(f"class_weight must be finite and >= 0, got {class_weight!r}.")
+    return factors[codes]
+
+
+@dataclass
+class Encoding:
+    """A problem with the way back from its variables to coefficients in the units of the data."""
+
+    problem: Problem
+    targets: list
+    columns: list
+    free: object
+    f: np.ndarray
+
+    def decode(self, x, Z):
+        """``(coef, intercept, parts)``: (n_columns, p), (n_columns,), and parts of coef for a compound penalty."""
+        design = self.problem.design
+        blocks = [_host(b) for b in x] if x.ndim == 3 else [_host(x)]
+        scale = 1.0 if design.inverse_scale is None else _host(design.inverse_scale)
+        blocks = [b * scale for b in blocks]
+        intercept = np.zeros(design.n_columns, dtype=blocks[0].dtype)
+        if self.free is not None:
+            total = sum(blocks)
+            Z = _host(Z) if design.centre is None else _host(Z) - _host(design.shift(design.namespace.asarray(total)))
+            intercept, coef = self.free.decode(Z)
+            blocks[0][self.free.features] += coef
+        parts = [np.ascontiguousarray(b.T.astype(blocks[0].dtype)) for b in blocks]
+        return (parts[0] if len(parts) == 1 else sum(parts)), intercept.astype(parts[0].dtype), parts
+
+    def encode(self, parts, intercept):
+        """The inverse of `decode`: variables ``(x, Z)`` for given coefficients."""
+        design, xp = self.problem.design, self.problem.xp
+        scale = np.ones((1, 1)) if design.inverse_scale is None else _host(design.inverse_scale)
+        safe = np.where(scale > 0, scale, 1)
+        blocks = [np.where(scale > 0, part.T / safe, 0).astype(design.dtype) for part in parts]
+        x = xp.asarray(np.stack(blocks) if self.problem.zero.ndim == 3 else blocks[0])
+        if self.free is None:
+            return x, None
+        Z = self.free.encode(intercept, parts[0].T[self.free.features]).astype(design.dtype)
+        if design.centre is not None:
+            total = np.sum(blocks, axis=0) * scale
+            Z = Z + _host(design.shift(xp.asarray(total.astype(design.dtype))))
+        return x, xp.asarray(Z.astype(design.dtype))
+
+
+def encode(table, targets, penalty, *, fit_intercept, standardize, task_weight, feature_weights):
+    """Build the problem of a table under a penalty."""
+    dtype = table.X.dtype
+    widths = [target.width for target in targets]
+    f = read_feature_weights(feature_weights, table.X.shape[1])
+    inverse = inverse_scales(table, widths, f, standardize)
+    free = free_columns(table.X, f, fit_intercept, penalty.null)
+    if penalty.null:
+        inverse = np.zeros((table.X.shape[1], 1))
+    losses = TaskLosses(_segments(table, targets))
+    y, weights = _label_arrays(table, targets, _task_factors(table, targets, task_weight), losses)
+    design = _design(table, widths, free, inverse)
+    xp = design.namespace
+    y, weights = xp.asarray(y.astype(dtype)), xp.asarray(weights.astype(dtype))
+    if not penalty.null:
+        design.residualise(losses.expand(weights))
+    problem = Problem(design, losses, y, weights, penalty)
+    _check_attained(problem, table, targets)
+    columns = [(target.task, c) for target in targets for c in target.column_classes]
+    return Encoding(problem, targets, columns, free, f)
+
+
+def _design(table, widths, free, inverse):
+    U = None if free is None else free.U
+    xp = np if sparse.issparse(table.X) else _namespace(table.X)
+    inverse = None if inverse is None else xp.asarray(inverse.astype(table.X.dtype))
+    if table.stacked:
+        return StackedDesign(table.X, table.starts, widths, U, inverse)
+    return SharedDesign(table.X, sum(widths), U, inverse)
+
+
+def _segments(table, targets):
+    """Runs of tasks with the same loss and number of columns a label."""
+    segments, task, label, column = [], 0, 0, 0
+    kinds = [(type(t.loss), tuple(vars(t.loss).items()), t.n_columns) for t in targets]
+    for _, run in groupby(zip(kinds, targets, strict=True), key=lambda pair: pair[0]):
+        run = [target for _, target in run]
+        n_labels = sum(t.labels.size if table.stacked else t.labels.shape[1] for t in run)
+        n_columns = n_labels * run[0].n_columns
+        segments.append(
+            Segment(
+                run[0].loss,
+                run[0].n_columns,
+                slice(task, task + len(run)),
+                slice(label, label + n_labels),
+                slice(column, column + n_columns),
+            )
+        )
+        task, label, column = task + len(run), label + n_labels, column + n_columns
+    return segments
+
+
+def _task_factors(table, targets, task_weight):
+    """c_t of the model: what multiplies the weights of task t."""
+    totals = np.array([t.weights.sum(dtype=np.float64) for t in targets])
+    if not table.stacked and table.weights.shape[1] == 1:
+        totals = np.broadcast_to(totals, len(targets))
+    learned = totals > 0
+    default = learned.sum() / totals.sum()
+    if task_weight is None:
+        return np.full(len(targets), default)
+    if isinstance(task_weight, str):
+        return np.where(learned, 1 / np.where(learned, totals, 1), 0)
+    factors = as_float_array(spread_by_task(task_weight, table.tasks, "task_weight"), "task_weight")
+    if (factors < 0).any() or not np.isfinite(factors).all() or not factors.any():
+        raise ValueError(f"task_weight must be finite, >= 0 and not all zero, got {task_weight!r}.")
+    return factors * default
+
+
+def _label_arrays(table, targets, factors, losses):
+    """Labels and their full weights in the layout of the design."""
+    labels = [t.labels for t in targets]
+    weights = [t.weights * factor for t, factor in zip(targets, factors, strict=True)]
+    if table.stacked:
+        wide = [np.repeat(w, y.shape[1], axis=1) for w, y in zip(weights, labels, strict=True)]
+        return np.concatenate([y.ravel() for y in labels]), np.concatenate([w.ravel() for w in wide])
+    y = labels[0] if len(labels) == 1 else np.concatenate(labels, axis=1)
+    one = len(losses.segments) == 1 and losses.scalar and table.weights.shape[1] == 1
+    if one and all(np.array_equal(w, weights[0]) for w in weights[1:]):
+        return y, weights[0]
+    wide = [np.repeat(w, block.shape[1], axis=1) for w, block in zip(weights, labels, strict=True)]
+    return y, np.concatenate(wide, axis=1)
+
+
+def _check_attained(problem, table, targets):
+    """Refuse data on which the unpenalised part has no minimum."""
+    if problem.free is None or all(s.loss.attained for s in problem.losses.segments):
+        return
+    escaping = _host(problem.free.escaping(problem.null.Z))
+    if not escaping.any():
+        return
+    task_of = np.repeat(np.arange(len(targets)), [t.width for t in targets])
+    target = targets[task_of[int(np.argmax(escaping))]]
+    if target.loss.name == "poisson":
+        raise ValueError(
+            f"Task {target.task!r} has no minimum: its counts are all zero (or zero wherever the unpenalised columns "
+            "decide), so the free intercept runs to -inf. Drop the task or give fit_intercept=False."
+        )
+    raise ValueError(
+        f"Task {target.task!r} has no minimum: its classes are separated by unpenalised columns. Give alpha > 0 (or "
+        "alpha_ridge > 0) and positive feature_weights."
+    )
+
+
+def _namespace(X):
+    from array_api_compat import array_namespace
+
+    return array_namespace(X)
+
+
+def _host(a):
+    return a.get() if hasattr(a, "get") else np.asarray(a)

@@ -1,0 +1,238 @@
+"""What all linear estimators share: one fit, one path, prediction for both doors."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from mtlreg.encoding import encode
+from mtlreg.estimators._parameters import check_parameters
+from mtlreg.losses import as_loss
+from mtlreg.path import alpha_grid, solve_path
+from mtlreg.solvers import State, solve
+from mtlreg.validation import read_features, spread_by_task
+
+__all__ = ["MultiTaskBase"]
+
+
+class MultiTaskBase(BaseEstimator):
+    """Base of the estimators whose model is a `Problem`."""
+
+    # -- what subclasses say -----------------------------------------------------------------------------------
+
+    def _make_penalty(self):
+        """The penalty the parameters describe."""
+        raise NotImplementedError
+
+    def _read_targets(self, X, y, sample_weight):
+        """``(Table, targets)`` of fit's arguments."""
+        raise NotImplementedError
+
+    def _learned(self, encoding):
+        """Fitted attributes beyond the common ones."""
+        return {}
+
+    # -- fitting -----------------------------------------------------------------------------------------------
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame of shape (n_samples, n_features)
+            With the task column, if ``task_feature`` is given.
+        y : array-like of shape (n_samples,) or (n_samples, n_tasks)
+            Labels; NaN, None or pd.NA where one is missing.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+            Weights >= 0; zero is the same as a missing label.
+
+        Returns
+        -------
+        self
+        """
+        # All work is done on a copy, so that an error or an interrupt leaves this estimator as it was.
+        work = copy.copy(self)
+        encoding, table = work._encode(X, y, sample_weight)
+        solution = solve(
+            encoding.problem,
+            work.solver,
+            work._start(encoding),
+            tol=work.tol,
+            max_iter=work.max_iter,
+            verbose=work.verbose,
+        )
+        work._store(encoding, table, solution)
+        self.__dict__ = work.__dict__
+        return self
+
+    def alpha_max(self, X, y, sample_weight=None):
+        """The smallest ``alpha`` for which all penalised coefficients are zero.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        float
+        """
+        encoding, _ = copy.copy(self)._encode(X, y, sample_weight, alpha=1.0)
+        return encoding.problem.alpha_max
+
+    def path(self, X, y, alphas=100, *, eps=1e-3, sample_weight=None):
+        """Fit for many strengths, from the largest to the smallest, each started from the one before.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+        alphas : int or array-like, default=100
+            The strengths, or how many on a geometric grid from `alpha_max` to ``eps * alpha_max``.
+        eps : float, default=1e-3
+
+        Returns
+        -------
+        RegularizationPath
+            With ``alphas``, ``coefs`` (n_alphas, n_columns, n_features), ``intercepts``, ``dual_gaps``, ``objectives``,
+            ``n_iters`` and ``converged``.
+        """
+        encoding, _ = copy.copy(self)._encode(X, y, sample_weight, alpha=1.0)
+        grid = alpha_grid(encoding.problem, alphas, eps)
+        return solve_path(encoding, grid, self.solver, tol=self.tol, max_iter=self.max_iter, verbose=self.verbose)
+
+    def _encode(self, X, y, sample_weight, alpha=None):
+        check_parameters(self)
+        penalty = self._make_penalty()
+        penalty.check()
+        if alpha is not None:
+            penalty = penalty.with_alpha(alpha)
+        table, targets = self._read_targets(X, y, sample_weight)
+        encoding = encode(
+            table,
+            targets,
+            penalty,
+            fit_intercept=self.fit_intercept,
+            standardize=self.standardize,
+            task_weight=self.task_weight,
+            feature_weights=self.feature_weights,
+        )
+        return encoding, table
+
+    def _task_losses(self, table):
+        """The loss of every task."""
+        if isinstance(self.loss, dict | list | tuple):
+            return [as_loss(loss) for loss in spread_by_task(self.loss, table.tasks, "loss")]
+        return [as_loss(self.loss)] * len(table.tasks)
+
+    def _start(self, encoding):
+        """Where to begin: the previous solution, if asked for and of the same shape."""
+        if not self.warm_start or not hasattr(self, "coef_"):
+            return None
+        parts = [np.atleast_2d(part) for part in self.components_.values()]
+        p, n_columns = encoding.problem.design.shape_w
+        same = len(parts) == max(1, len(encoding.problem.penalty.part_names))
+        if not same or any(part.shape != (n_columns, p) for part in parts):
+            return None
+        return State(*encoding.encode(parts, np.atleast_1d(self.intercept_)))
+
+    def _store(self, encoding, table, solution):
+        coef, intercept, parts = encoding.decode(solution.x, solution.Z)
+        flat = table.single and self._flat_when_single
+        shape = (lambda a: a[0]) if flat else (lambda a: a)
+        names = encoding.problem.penalty.part_names or ("coef",)
+        history = np.array(solution.history, dtype=float).T
+        self.coef_ = shape(coef)
+        self.intercept_ = float(intercept[0]) if flat else intercept
+        self.components_ = {name: shape(part) for name, part in zip(names, parts, strict=True)}
+        self.tasks_ = table.tasks
+        self.columns_ = encoding.columns
+        self.n_iter_ = max(int(solution.n_iter), 1)
+        self.dual_gap_ = float(solution.gap)
+        self.objective_ = float(solution.objective)
+        self.converged_ = bool(solution.converged)
+        self.history_ = dict(zip(("iteration", "seconds", "objective", "gap"), history, strict=True))
+        self.task_position_ = table.task_position
+        self._single = table.single
+        self._losses = [target.loss for target in encoding.targets]
+        self._widths = [target.width for target in encoding.targets]
+        for name, value in self._learned(encoding).items():
+            setattr(self, name, value)
+
+    #: whether coef_ and intercept_ lose the axis of tasks for a 1-D y
+    _flat_when_single = False
+
+    # -- prediction --------------------------------------------------------------------------------------------
+
+    def _predictors(self, X):
+        """Linear predictors and the position in ``tasks_`` of every row's task (None in the first door).
+
+        Shared X: (n, n_columns). Task column: (n, widest task), the columns of the row's task first, NaN after them.
+        """
+        check_is_fitted(self)
+        X, tasks, _ = read_features(self, X, reset=False)
+        coef, intercept = np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
+        if tasks is None:
+            return X @ coef.T + intercept, None
+        codes = self._task_codes(tasks)
+        first = np.concatenate([[0], np.cumsum(self._widths)])
+        eta = np.full((X.shape[0], max(self._widths)), np.nan, dtype=coef.dtype)
+        for t in np.unique(codes):
+            rows = np.flatnonzero(codes == t)
+            if t < 0:
+                block, offset = self._mean_task()
+            else:
+                block, offset = coef[first[t] : first[t + 1]], intercept[first[t] : first[t + 1]]
+            eta[rows, : len(offset)] = X[rows] @ block.T + offset
+        return eta, codes
+
+    def _task_codes(self, tasks):
+        known = {task: t for t, task in enumerate(self.tasks_.tolist())}
+        labels, inverse = np.unique(tasks, return_inverse=True)
+        codes = np.array([known.get(label, -1) for label in labels.tolist()], dtype=np.int64)
+        if (codes < 0).any() and self.unseen_task == "error":
+            unseen = labels[codes < 0].tolist()
+            raise ValueError(
+                f"X has tasks that were not seen in fit: {unseen[:5]}. Give unseen_task='mean' to predict them with the "
+                "mean of the tasks."
+            )
+        return codes[inverse]
+
+    def _mean_task(self):
+        """Coefficients and intercepts for a task that was not seen."""
+        if len(set(self._widths)) > 1 or len({loss.name for loss in self._losses}) > 1:
+            raise ValueError("unseen_task='mean' needs the same loss and the same classes in all tasks.")
+        width, source = self._widths[0], self.components_.get("shared", self.coef_)
+        coef = np.atleast_2d(source)
+        return (
+            coef.reshape(-1, width, coef.shape[1]).mean(axis=0),
+            np.atleast_1d(self.intercept_).reshape(-1, width).mean(axis=0),
+        )
+
+    # -- reading the result --------------------------------------------------------------------------------------
+
+    def coef_frame(self):
+        """``coef_`` as a pandas DataFrame: a row for each of ``columns_``, a column for each feature."""
+        check_is_fitted(self)
+        import pandas as pd
+
+        names = getattr(self, "feature_names_in_", None)
+        if names is None:
+            names = np.array([f"x{j}" for j in range(self.n_features_in_)], dtype=object)
+        if self.task_position_ is not None:
+            names = np.delete(names, self.task_position_)
+        if all(c is None for _, c in self.columns_):
+            index = pd.Index([task for task, _ in self.columns_], name="task")
+        else:
+            index = pd.MultiIndex.from_tuples(self.columns_, names=["task", "class"])
+        return pd.DataFrame(np.atleast_2d(self.coef_), index=index, columns=names)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = self.task_feature is None
+        return tags

@@ -1,0 +1,205 @@
+"""The parameters all estimators have, in one place: defaults, documentation, checks."""
+
+from __future__ import annotations
+
+import inspect
+import numbers
+
+from mtlreg.losses import Loss
+
+__all__ = ["check_parameters", "parameters"]
+
+_COMMON = {
+    "fit_intercept": (
+        True,
+        """fit_intercept : bool, default=True
+    Whether every task has an intercept. Intercepts are never penalised.""",
+    ),
+    "standardize": (
+        False,
+        """standardize : bool or "per_task", default=False
+    Scale features to unit standard deviation before the penalty sees them: True over all rows, "per_task" task by task.
+    ``coef_`` stays in the units of the data.""",
+    ),
+    "task_weight": (
+        None,
+        """task_weight : None, "balanced", dict or array-like, default=None
+    None: every label counts the same. "balanced": every task counts the same. A dict (task label -> factor) or an array
+    in the order of ``tasks_`` multiplies the default.""",
+    ),
+    "feature_weights": (
+        None,
+        """feature_weights : array-like of shape (n_features,), default=None
+    Weight f_j of each feature in the penalty ``Omega(diag(f) W)``: 0 for never penalised, inf for excluded. The task column
+    is not counted.""",
+    ),
+    "task_feature": (
+        None,
+        """task_feature : str, int or None, default=None
+    The column of X that holds the task of each row, by name or position (negative from the end); y is then 1-D. None: X is
+    shared by all tasks, and y (n_samples, n_tasks) has NaN where a label is missing.""",
+    ),
+    "unseen_task": (
+        "error",
+        """unseen_task : {"error", "mean"}, default="error"
+    At predict, what to do with a task that was not seen in fit: raise, or use the mean of the tasks' coefficients and
+    intercepts.""",
+    ),
+    "device": (
+        "auto",
+        """device : {"auto", "cpu", "cuda"}, default="auto"
+    Where to compute. "auto" stays where the data are; "cuda" copies them to the GPU and needs CuPy.""",
+    ),
+    "solver": (
+        "auto",
+        """solver : {"auto", "working_set", "coordinate_descent", "fista"}, default="auto"
+    "auto" chooses by penalty and loss.""",
+    ),
+    "tol": (
+        1e-6,
+        """tol : float, default=1e-6
+    Stop when the duality gap is at most ``max(tol, 50 eps)`` times the objective at zero coefficients.""",
+    ),
+    "max_iter": (
+        10_000,
+        """max_iter : int, default=10000
+    Proximal steps or sweeps over the features.""",
+    ),
+    "warm_start": (
+        False,
+        """warm_start : bool, default=False
+    Start from the previous solution where it has the same shape.""",
+    ),
+    "verbose": (
+        0,
+        """verbose : int, default=0
+    1 prints a line for every certificate.""",
+    ),
+}
+
+_CLASSIFIER = {
+    "class_weight": (
+        None,
+        """class_weight : None, "balanced" or dict, default=None
+    Factor of the labels of each class; "balanced" is inversely proportional to the frequencies, task by task.""",
+    ),
+    "single_class": (
+        "error",
+        """single_class : {"error", "constant"}, default="error"
+    What to do with a task of one class only: raise, or warn and always predict that class.""",
+    ),
+    "multi_class": (
+        "softmax",
+        """multi_class : {"softmax", "ovr"}, default="softmax"
+    For tasks with more than two classes and ``loss="logistic"``: one softmax, or one binary problem a class. Other losses
+    are always one-vs-rest.""",
+    ),
+}
+
+_ATTRIBUTES = """Attributes
+----------
+coef_ : ndarray of shape (n_columns, n_features)
+    Coefficients in the units of the data; (n_features,) in a regressor given a 1-D y without a task column.
+intercept_ : ndarray of shape (n_columns,) or float
+tasks_ : ndarray of shape (n_tasks,)
+    Sorted labels of the tasks; columns of y in the first door.
+columns_ : list of (task, class)
+    What each row of ``coef_`` belongs to; the class is None for numbers.
+components_ : dict
+    Parts of ``coef_`` by name, for compound penalties; ``{"coef": coef_}`` for others.
+n_iter_ : int
+dual_gap_ : float
+    Certified bound on ``objective_`` minus the optimum.
+objective_ : float
+converged_ : bool
+    Whether the gap asked for was reached.
+history_ : dict of ndarrays
+    ``iteration``, ``seconds``, ``objective`` and ``gap`` at every certificate.
+n_features_in_ : int
+    Columns of X, the task column included.
+feature_names_in_ : ndarray of shape (n_features_in_,)
+    Where X has names.
+task_position_ : int or None"""
+
+
+def parameters(kind, **own):
+    """Class decorator that writes ``__init__`` from the class's own parameters and the common ones.
+
+    Own parameters are given as ``name=default`` and documented in the class docstring, where ``{common}`` stands for the
+    documentation of the common parameters and ``{attributes}`` for that of the fitted attributes.
+    """
+    common = dict(_COMMON)
+    if kind == "classifier":
+        common |= _CLASSIFIER
+    defaults = own | {name: default for name, (default, _) in common.items()}
+
+    def decorate(cls):
+        positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        signature = [inspect.Parameter("self", positional)]
+        for i, (name, default) in enumerate(defaults.items()):
+            place = positional if i == 0 else inspect.Parameter.KEYWORD_ONLY
+            signature.append(inspect.Parameter(name, place, default=default))
+        signature = inspect.Signature(signature)
+
+        def __init__(*args, **kwargs):  # noqa: N807
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{cls.__name__}(): {error}") from None
+            bound.apply_defaults()
+            values = dict(bound.arguments)
+            self = values.pop("self")
+            for name, value in values.items():
+                setattr(self, name, value)
+
+        __init__.__signature__ = signature
+        __init__.__qualname__ = f"{cls.__qualname__}.__init__"
+        cls.__init__ = __init__
+        docs = "\n".join(text for _, text in common.values()).replace("\n", "\n    ")
+        cls.__doc__ = cls.__doc__.replace("{common}", docs)
+        cls.__doc__ = cls.__doc__.replace("{attributes}", _ATTRIBUTES.replace("\n", "\n    "))
+        return cls
+
+    return decorate
+
+
+_CHOICES = {
+    "standardize": (False, True, "per_task"),
+    "unseen_task": ("error", "mean"),
+    "device": ("auto", "cpu", "cuda"),
+    "single_class": ("error", "constant"),
+    "multi_class": ("softmax", "ovr"),
+    "fit_intercept": (False, True),
+    "warm_start": (False, True),
+}
+
+
+def check_parameters(estimator):
+    """Raise a ValueError or TypeError that names a common parameter out of its range."""
+    name = type(estimator).__name__
+    for parameter, choices in _CHOICES.items():
+        value = getattr(estimator, parameter, choices[0])
+        if not any(type(value) is type(c) and value == c for c in choices):
+            raise ValueError(f"{name}({parameter}={value!r}): {parameter} must be one of {list(choices)}.")
+    _check_real(name, "tol", estimator.tol)
+    if isinstance(estimator.max_iter, bool) or not isinstance(estimator.max_iter, numbers.Integral):
+        raise TypeError(f"{name}(max_iter={estimator.max_iter!r}): max_iter must be an integer.")
+    if estimator.max_iter < 1:
+        raise ValueError(f"{name}(max_iter={estimator.max_iter!r}): max_iter must be at least 1.")
+    weight = estimator.task_weight
+    if isinstance(weight, str) and weight != "balanced":
+        raise ValueError(f"{name}(task_weight={weight!r}): give None, 'balanced', a dict or an array.")
+    if weight is not None and (isinstance(weight, bool) or not hasattr(weight, "__len__")):
+        raise TypeError(f"{name}(task_weight={weight!r}): give None, 'balanced', a dict or an array.")
+    weight = getattr(estimator, "class_weight", None)
+    if weight is not None and weight != "balanced" and not isinstance(weight, dict):
+        raise ValueError(f"{name}(class_weight={weight!r}): give None, 'balanced' or a dict.")
+    if not isinstance(estimator.loss, str | Loss | dict | list | tuple):
+        raise TypeError(f"{name}(loss={estimator.loss!r}): give a name, a Loss, or a dict or list with one per task.")
+
+
+def _check_real(owner, name, value):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{owner}({name}={value!r}): {name} must be a number.")
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{owner}({name}={value!r}): {name} must be finite and >= 0.")

@@ -1,0 +1,71 @@
+"""Regressors: numbers, counts and probabilities as labels, one loss for all tasks or one for each."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+from mtlreg.data import split_task_column
+from mtlreg.encoding import number_targets
+from mtlreg.estimators._base import MultiTaskBase
+from mtlreg.metrics import multitask_score
+from mtlreg.validation import read_table
+
+__all__ = ["RegressorBase"]
+
+
+class RegressorBase(RegressorMixin, MultiTaskBase):
+    """Base of the regressors."""
+
+    _flat_when_single = True
+
+    def _read_targets(self, X, y, sample_weight):
+        table = read_table(self, X, y, sample_weight, numeric=True)
+        losses = self._task_losses(table)
+        for task, loss in zip(table.tasks, losses, strict=True):
+            if loss.kind == "multiclass":
+                raise ValueError(f"loss={loss.name!r} (task {task!r}) is for classifiers: a regressor predicts a mean.")
+        return table, number_targets(table, losses)
+
+    def predict(self, X):
+        """Conditional mean: a number, a rate for "poisson", a probability for "logistic".
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_tasks)
+        """
+        eta, codes = self._predictors(X)
+        mean = self._inverse_link(eta, codes)
+        return mean[:, 0] if codes is not None or self._single else mean
+
+    def _inverse_link(self, eta, codes):
+        if all(loss.kind == "regression" for loss in self._losses):  # the link is the identity
+            return eta
+        mean = np.array(eta)
+        for t, loss in enumerate(self._losses):
+            where = (slice(None), t) if codes is None else (codes == t, 0)
+            mean[where] = loss.inverse_link(eta[where])
+        if codes is not None and (codes < 0).any():
+            mean[codes < 0, 0] = self._losses[0].inverse_link(eta[codes < 0, 0])
+        return mean
+
+    def score(self, X, y, sample_weight=None):
+        """Macro average of R2 over the tasks where it is defined; missing labels are left out.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        float
+            ``mtlreg.metrics`` has the pooled and the weighted average too.
+        """
+        predicted = self.predict(X)
+        tasks = None if self.task_feature is None else split_task_column(X, self.task_feature)[1]
+        return multitask_score(y, predicted, "r2", average="macro", tasks=tasks, sample_weight=sample_weight)

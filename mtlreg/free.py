@@ -1,0 +1,177 @@
+"""Free directions: what no penalty touches (intercepts, unpenalised features) is minimised out exactly.
+
+For given predictors ``eta`` of the penalised part the free coefficients Z solve, task by task,
+
+    minimise  sum_i weight_i l(y_i, eta_i + U_i Z)
+
+by a damped Newton method (Levenberg's damping, all tasks at once). For the squared loss one step is the weighted
+least-squares solution. At the minimum the loss's gradient u satisfies ``U' u = 0``, which is what a dual feasible point
+needs; `FreeDirections.project` removes the rounding that is left.
+"""
+
+from __future__ import annotations
+
+from array_api_compat import array_namespace
+
+from mtlreg.designs import pinv_psd
+from mtlreg.losses import split_columns
+
+__all__ = ["FreeDirections"]
+
+MAX_NEWTON = 100
+
+
+class FreeDirections:
+    """The free directions of a design under given losses, labels and label weights."""
+
+    def __init__(self, design, losses, y, weights):
+        self.design, self.losses, self.y, self.weights = design, losses, y, weights
+        U = design.U
+        xp = array_namespace(U)
+        k = U.shape[1]
+        self._pairs = xp.reshape(U[:, :, None] * U[:, None, :], (U.shape[0], k * k))
+        self._ones = xp.ones((U.shape[0], 1), dtype=U.dtype)
+        self._column_weights = losses.expand(weights)
+        self._inverse = pinv_psd(design.free_gram(self._column_weights))
+        self._bounds = [self._curvature_bound(s) for s in losses.segments]
+
+    @property
+    def zero(self):
+        """Z = 0, (k, n_columns)."""
+        U = self.design.U
+        return array_namespace(U).zeros((U.shape[1], self.design.n_columns), dtype=U.dtype)
+
+    def predictor(self, Z):
+        return self.design.apply(self.design.U, Z)
+
+    def project(self, u):
+        """``u`` made orthogonal to U: ``u - weights U (U' weights U)^+ U' u``."""
+        xp = array_namespace(u)
+        for _ in range(2):  # the second pass removes the rounding of the first
+            right = xp.permute_dims(self.design.adjoint(self.design.U, u), (1, 0))[:, :, None]
+            Z = xp.permute_dims((self._inverse @ right)[:, :, 0], (1, 0))
+            u = u - self._column_weights * self.predictor(Z)
+        return u
+
+    def solve(self, eta, Z):
+        """The minimising Z for predictors ``eta``, started at ``Z``; also ``converged`` (bool)."""
+        xp = array_namespace(eta)
+        value, gradient, active = self._evaluate(eta, Z)
+        damping = xp.zeros_like(value)
+        stalls = xp.zeros_like(value)
+        for _ in range(MAX_NEWTON):
+            if not bool(xp.any(active)):
+                return Z, True
+            step = self._newton_step(eta + self.predictor(Z), gradient, damping)
+            trial = Z + xp.where(self._to_columns(active)[None, :], step, xp.zeros_like(step))
+            new_value, new_gradient, new_active = self._evaluate(eta, trial)
+            slack = 4 * xp.finfo(value.dtype).eps * xp.abs(value)
+            shorter = self._norms(new_gradient) < self._norms(gradient)
+            # a decrease counts only above rounding; inside it the gradient decides
+            good = active & ((new_value < value - slack) | ((new_value <= value + slack) & shorter))
+            wide = self._to_columns(good)[None, :]
+            Z = xp.where(wide, trial, Z)
+            gradient = xp.where(wide, new_gradient, gradient)
+            value = xp.where(good, new_value, value)
+            stalls = xp.where(good, xp.zeros_like(stalls), stalls + 1)
+            tiny = xp.asarray(1e-3, dtype=value.dtype)
+            damping = xp.where(good, damping * 0.1, xp.where(damping < tiny, tiny, damping * 10))
+            damping = xp.where(damping < 1e-12, xp.zeros_like(damping), damping)
+            active = xp.where(good, new_active, active) & (stalls < 14)
+        return Z, not bool(xp.any(active))
+
+    def escaping(self, Z):
+        """Predictors of Z so large that the minimum must lie at infinity: one bool a column."""
+        xp = array_namespace(Z)
+        absolute = self.design.apply(xp.abs(self.design.U), xp.abs(Z))
+        reach = self.design.adjoint(self._ones, xp.astype(absolute > 25.0, Z.dtype) * self._column_weights)
+        total = self.design.adjoint(self._ones, xp.ones_like(absolute) * self._column_weights)
+        return reach[0, :] > 0.1 * total[0, :]
+
+    # -- pieces -----------------------------------------------------------------------------------------------
+
+    def _evaluate(self, eta, Z):
+        """Value and "not yet converged" of every group, gradient of every column."""
+        xp = array_namespace(eta)
+        full = eta + self.predictor(Z)
+        losses = self.weights * self.losses.value(self.y, full)
+        value = xp.concat(
+            [self.design.group_sums(self._ones, losses[..., s.labels], s)[0] for s in self.losses.segments]
+        )
+        u = self._column_weights * self.losses.gradient(self.y, full)
+        gradient = self.design.adjoint(self.design.U, u)
+        scale = self.design.adjoint(xp.abs(self.design.U), xp.abs(u))
+        eps = xp.finfo(eta.dtype).eps
+        return value, gradient, self._any_column(xp.abs(gradient) > 8 * eps * scale)
+
+    def _newton_step(self, eta, gradient, damping):
+        xp = array_namespace(eta)
+        k = self.design.U.shape[1]
+        steps, at = [], 0
+        for s, bound in zip(self.losses.segments, self._bounds, strict=True):
+            H = self._hessian(s, eta)
+            n_groups, size = H.shape[0], H.shape[1]
+            mu = damping[at : at + n_groups][:, None, None]
+            at += n_groups
+            H = H + mu * (H if bound is None else bound)
+            g = xp.reshape(gradient[:, s.columns], (k, n_groups, s.n_columns))
+            g = xp.reshape(xp.permute_dims(g, (1, 0, 2)), (n_groups, size, 1))
+            d = xp.reshape(-(pinv_psd(H) @ g), (n_groups, k, s.n_columns))
+            steps.append(xp.reshape(xp.permute_dims(d, (1, 0, 2)), (k, n_groups * s.n_columns)))
+        return xp.concat(steps, axis=1)
+
+    def _hessian(self, segment, eta):
+        """``U' diag(weights l'') U`` of every group of a segment: (n_groups, k K, k K)."""
+        y = self.y[..., segment.labels]
+        h = segment.loss.hessian(y, split_columns(eta[..., segment.columns], segment.n_columns))
+        w = self.weights[..., segment.labels] if self.weights.shape[-1] != 1 else self.weights
+        w = w[..., None, None] if segment.n_columns > 1 else w
+        return self._system(w * h, segment, segment.n_columns)
+
+    def _system(self, h, segment, m):
+        xp = array_namespace(h)
+        k = self.design.U.shape[1]
+        sums = self.design.group_sums(self._pairs, h, segment)
+        H = xp.reshape(sums, (k, k, -1, m, m))
+        H = xp.permute_dims(H, (2, 0, 3, 1, 4))
+        return xp.reshape(H, (H.shape[0], k * m, k * m))
+
+    def _curvature_bound(self, segment):
+        """The system matrix with ``l''`` replaced by its supremum (None where there is none)."""
+        if segment.loss.curvature is None:
+            return None
+        xp = array_namespace(self.y)
+        w = self.weights[..., segment.labels] if self.weights.shape[-1] != 1 else self.weights
+        h = segment.loss.curvature * w * xp.ones_like(self.y[..., segment.labels])
+        if segment.n_columns > 1:
+            h = h[..., None, None] * xp.eye(segment.n_columns, dtype=h.dtype)
+        return self._system(h, segment, segment.n_columns)
+
+    def _any_column(self, flags):
+        """Per group: whether any of its columns (and directions) is flagged."""
+        xp = array_namespace(flags)
+        flags = xp.any(flags, axis=0)
+        parts = [
+            xp.any(xp.reshape(flags[s.columns], (-1, s.n_columns)), axis=1) for s in self.losses.segments
+        ]
+        return xp.concat(parts)
+
+    def _norms(self, gradient):
+        xp = array_namespace(gradient)
+        squares = xp.sum(gradient**2, axis=0)
+        parts = [
+            xp.sum(xp.reshape(squares[s.columns], (-1, s.n_columns)), axis=1) for s in self.losses.segments
+        ]
+        return xp.concat(parts)
+
+    def _to_columns(self, per_group):
+        """Repeat a group's entry over its columns."""
+        if self.losses.scalar:
+            return per_group
+        xp = array_namespace(per_group)
+        parts, at = [], 0
+        for s in self.losses.segments:
+            n_groups = (s.columns.stop - s.columns.start) // s.n_columns
+            parts.append(xp.repeat(per_group[at : at + n_groups], s.n_columns))
+            at += n_groups
+        return xp.concat(parts)

@@ -1,0 +1,4 @@
+"""Numba kernels for NumPy arrays; names not overridden here are the reference's."""
+
+from mtlreg.kernels.cpu.descent import *  # noqa: F403
+from mtlreg.kernels.cpu.rows import *  # noqa: F403

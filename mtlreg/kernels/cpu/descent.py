@@ -1,0 +1,127 @@
+"""Block coordinate descent over rows of W for a quadratic loss, dense or sparse, shared or task-stacked.
+
+One sweep visits every row once: with g the correlation of the residual with feature j and L_j its curvature,
+
+    W_j <- prox_{Omega_j / (L_j + ridge)} ((L_j W_j + g) / (L_j + ridge)).
+
+The residual R is kept up to date as (n_rows, n_columns) for shared data, (n_rows, 1) where rows belong to one task.
+Columns of the design are ``x_j - U K_j``; where that is not formed, the part of U is tracked apart in S, so that one
+update touches only the stored entries of x_j.
+"""
+
+import numpy as np
+from numba import njit
+
+from mtlreg.kernels.cpu.rows import shrink_row
+
+__all__ = ["sweep_rows"]
+
+
+@njit(cache=True)
+def _correlate(j, data, indices, indptr, starts, R, g):
+    """g = x_j' R, by column."""
+    lo, hi = indptr[j], indptr[j + 1]
+    n_columns = g.shape[0]
+    g[:] = 0
+    if starts.shape[0]:
+        if indices.shape[0]:
+            c = 0
+            for at in range(lo, hi):
+                i = indices[at]
+                while i >= starts[c + 1]:
+                    c += 1
+                g[c] += data[at] * R[i, 0]
+        else:
+            for c in range(n_columns):
+                s = g[c]
+                for i in range(starts[c], starts[c + 1]):
+                    s += data[lo + i] * R[i, 0]
+                g[c] = s
+        return
+    for at in range(lo, hi):
+        i = indices[at] if indices.shape[0] else at - lo
+        x = data[at]
+        for c in range(n_columns):
+            g[c] += x * R[i, c]
+
+
+@njit(cache=True)
+def _subtract(j, data, indices, indptr, starts, M, R, d):
+    """R -= M * x_j d, by column."""
+    lo, hi = indptr[j], indptr[j + 1]
+    n_columns = d.shape[0]
+    if starts.shape[0]:
+        if indices.shape[0]:
+            c = 0
+            for at in range(lo, hi):
+                i = indices[at]
+                while i >= starts[c + 1]:
+                    c += 1
+                R[i, 0] -= data[at] * d[c]
+        else:
+            for c in range(n_columns):
+                for i in range(starts[c], starts[c + 1]):
+                    R[i, 0] -= data[lo + i] * d[c]
+        return
+    masked = M.shape[0] > 1
+    for at in range(lo, hi):
+        i = indices[at] if indices.shape[0] else at - lo
+        x = data[at]
+        m = i if masked else 0
+        for c in range(n_columns):
+            R[i, c] -= M[m, c] * x * d[c]
+
+
+@njit(cache=True)
+def sweep_rows(
+    data, indices, indptr, starts, M, R, S, K, A, scale, curvature, W, entry, row, q, ridge, positive, n_sweeps
+):
+    """Sweep ``n_sweeps`` times over the rows of W, updating W, R and S in place.
+
+    Parameters
+    ----------
+    data, indices, indptr : the columns x_j one after another; ``indices`` empty: dense, every row stored.
+    starts : rows of each task for stacked data, else empty.
+    M : label weights (n_rows, n_columns), or a row of ones.
+    S, K, A : (k, n_columns), (p, k, n_columns), (p, k, n_columns): free directions that are not in the columns.
+    scale : (p, n_columns) column scale. curvature : (p,) bounds L_j.
+
+    Returns
+    -------
+    float
+        The largest ``L_j |change of W_j|^2`` of the last sweep.
+    """
+    p, n_columns = W.shape
+    k = S.shape[0]
+    g = np.empty(n_columns, dtype=W.dtype)
+    v = np.empty(n_columns, dtype=W.dtype)
+    largest = 0.0
+    for _ in range(n_sweeps):
+        largest = 0.0
+        for j in range(p):
+            L = curvature[j]
+            if L <= 0:
+                for c in range(n_columns):
+                    W[j, c] = 0
+                continue
+            _correlate(j, data, indices, indptr, starts, R, g)
+            for a in range(k):
+                for c in range(n_columns):
+                    g[c] += A[j, a, c] * S[a, c]
+            total = L + ridge
+            for c in range(n_columns):
+                v[c] = (L * W[j, c] + scale[j, c] * g[c]) / total
+            shrink_row(v, entry / total, row / total, q, positive)
+            change = 0.0
+            for c in range(n_columns):
+                d = v[c] - W[j, c]
+                W[j, c] = v[c]
+                change += d * d
+                g[c] = d * scale[j, c]
+            if change > 0:
+                largest = max(largest, L * change)
+                _subtract(j, data, indices, indptr, starts, M, R, g)
+                for a in range(k):
+                    for c in range(n_columns):
+                        S[a, c] += K[j, a, c] * g[c]
+    return largest

@@ -1,0 +1,398 @@
+"""Losses of one label: value, derivatives, convex conjugate, inverse link.
+
+Every loss has its saturated value subtracted, so that its minimum over the linear predictor ``eta`` is 0.
+All functions are elementwise, accept any array namespace and never modify their arguments. ``y`` is coded as
+numbers: the target itself, 0/1 for the binary losses, 0..K-1 for `Softmax`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from array_api_compat import array_namespace
+
+__all__ = [
+    "Huber",
+    "Logistic",
+    "Loss",
+    "LOSSES",
+    "Poisson",
+    "Segment",
+    "Softmax",
+    "Squared",
+    "SquaredHinge",
+    "TaskLosses",
+    "as_loss",
+]
+
+
+class Loss:
+    """Protocol of a loss ``l(y, eta)``; see the module's text for the conventions.
+
+    Attributes
+    ----------
+    name : str
+    curvature : float or None
+        ``sup l''`` over ``eta``; None when unbounded (solvers then search for the step).
+    kind : {"regression", "binary", "multiclass", "count"}
+        What ``y`` may be.
+    probabilistic : bool
+        Whether ``inverse_link(eta)`` is a probability.
+    attained : bool
+        Whether the minimum over ``eta`` is reached at a finite value for every ``y``.
+    """
+
+    name: ClassVar[str] = ""
+    curvature: float | None = None
+    kind: ClassVar[str] = "regression"
+    probabilistic: ClassVar[bool] = False
+    attained: ClassVar[bool] = True
+
+    def value(self, y, eta):
+        """``l(y, eta)``, elementwise."""
+        raise NotImplementedError
+
+    def gradient(self, y, eta):
+        """``dl / d eta``, elementwise."""
+        raise NotImplementedError
+
+    def hessian(self, y, eta):
+        """``d2l / d eta2`` (a generalised one where the loss has a kink in its derivative)."""
+        raise NotImplementedError
+
+    def conjugate(self, y, v):
+        """``sup_eta v eta - l(y, eta)``; ``inf`` outside its domain."""
+        raise NotImplementedError
+
+    def inverse_link(self, eta):
+        """The conditional mean as a function of ``eta``."""
+        return eta
+
+    def check(self, y, where=""):
+        """Raise a ValueError if ``y`` holds a value this loss cannot take; ``where`` names the culprit."""
+
+
+@dataclass(eq=False)
+class Squared(Loss):
+    """``l(y, eta) = (y - eta)^2 / 2``."""
+
+    name: ClassVar[str] = "squared"
+    curvature: ClassVar[float] = 1.0
+
+    def value(self, y, eta):
+        return 0.5 * (y - eta) ** 2
+
+    def gradient(self, y, eta):
+        return eta - y
+
+    def hessian(self, y, eta):
+        return array_namespace(eta).ones_like(eta)
+
+    def conjugate(self, y, v):
+        return v * (0.5 * v + y)
+
+
+@dataclass(eq=False)
+class Huber(Loss):
+    """``l(y, eta) = r^2 / 2`` for ``|r| <= threshold``, else ``threshold (|r| - threshold / 2)``; ``r = y - eta``.
+
+    Parameters
+    ----------
+    threshold : float, default=1.35
+        In the units of ``y``; positive. With unit noise 1.35 has 95 % efficiency (Huber, 1981).
+    """
+
+    threshold: float = 1.35
+    name: ClassVar[str] = "huber"
+    curvature: ClassVar[float] = 1.0
+
+    def value(self, y, eta):
+        xp = array_namespace(eta)
+        r = xp.abs(y - eta)
+        inside = xp.clip(r, max=self.threshold)
+        return inside * (r - 0.5 * inside)
+
+    def gradient(self, y, eta):
+        return array_namespace(eta).clip(eta - y, -self.threshold, self.threshold)
+
+    def hessian(self, y, eta):
+        xp = array_namespace(eta)
+        return xp.astype(xp.abs(y - eta) <= self.threshold, eta.dtype)
+
+    def conjugate(self, y, v):
+        xp = array_namespace(v)
+        outside = xp.abs(v) > self.threshold * (1 + 4 * xp.finfo(v.dtype).eps)
+        return xp.where(outside, xp.asarray(xp.inf, dtype=v.dtype), v * (0.5 * v + y))
+
+    def check(self, y, where=""):
+        if not self.threshold > 0:
+            raise ValueError(f"The Huber loss needs threshold > 0, got {self.threshold!r}.")
+
+
+def _check_binary(y, loss, where):
+    xp = array_namespace(y)
+    if not bool(xp.all((y == 0) | (y == 1))):
+        raise ValueError(f"The {loss} loss needs labels 0 and 1{where}; use a classifier for other labels.")
+
+
+@dataclass(eq=False)
+class Logistic(Loss):
+    """``l(y, eta) = log(1 + exp(eta)) - y eta`` for y in {0, 1}."""
+
+    name: ClassVar[str] = "logistic"
+    curvature: ClassVar[float] = 0.25
+    kind: ClassVar[str] = "binary"
+    probabilistic: ClassVar[bool] = True
+    attained: ClassVar[bool] = False
+
+    def value(self, y, eta):
+        xp = array_namespace(eta)
+        # log(1 + exp(s)) with s = eta for y = 0 and -eta for y = 1: no cancellation in the tails
+        s = (1 - 2 * y) * eta
+        return xp.clip(s, min=0) + xp.log1p(xp.exp(-xp.abs(s)))
+
+    def gradient(self, y, eta):
+        sign = 1 - 2 * y
+        return sign * self.inverse_link(sign * eta)
+
+    def hessian(self, y, eta):
+        p = self.inverse_link(-array_namespace(eta).abs(eta))
+        return p * (1 - p)
+
+    def conjugate(self, y, v):
+        # with a = v (y = 0) or -v (y = 1) in [0, 1]: a log a + (1 - a) log(1 - a)
+        xp = array_namespace(v)
+        a = (1 - 2 * y) * v
+        outside = (a < 0) | (a > 1)
+        inner = xp.clip(a, 0.0, 1.0)
+        return xp.where(outside, xp.asarray(xp.inf, dtype=v.dtype), _xlogx(inner) + _xlogx(1 - inner))
+
+    def inverse_link(self, eta):
+        xp = array_namespace(eta)
+        e = xp.exp(-xp.abs(eta))
+        return xp.where(eta >= 0, 1 / (1 + e), e / (1 + e))
+
+    def check(self, y, where=""):
+        _check_binary(y, self.name, where)
+
+
+@dataclass(eq=False)
+class SquaredHinge(Loss):
+    """``l(y, eta) = max(0, 1 - s eta)^2 / 2`` with s = 2 y - 1 for y in {0, 1}."""
+
+    name: ClassVar[str] = "squared_hinge"
+    curvature: ClassVar[float] = 1.0
+    kind: ClassVar[str] = "binary"
+
+    def value(self, y, eta):
+        return 0.5 * array_namespace(eta).clip(1 - (2 * y - 1) * eta, min=0) ** 2
+
+    def gradient(self, y, eta):
+        s = 2 * y - 1
+        return -s * array_namespace(eta).clip(1 - s * eta, min=0)
+
+    def hessian(self, y, eta):
+        return array_namespace(eta).astype((2 * y - 1) * eta < 1, eta.dtype)
+
+    def conjugate(self, y, v):
+        xp = array_namespace(v)
+        a = (2 * y - 1) * v
+        return xp.where(a > 0, xp.asarray(xp.inf, dtype=v.dtype), a * (1 + 0.5 * a))
+
+    def inverse_link(self, eta):
+        xp = array_namespace(eta)
+        return xp.astype(eta > 0, eta.dtype)
+
+    def check(self, y, where=""):
+        _check_binary(y, self.name, where)
+
+
+@dataclass(eq=False)
+class Poisson(Loss):
+    """``l(y, eta) = exp(eta) - y eta - (y - y log y)`` for counts y >= 0 (log link; half the deviance)."""
+
+    name: ClassVar[str] = "poisson"
+    curvature: ClassVar[None] = None
+    kind: ClassVar[str] = "count"
+    attained: ClassVar[bool] = False
+
+    def value(self, y, eta):
+        xp = array_namespace(eta)
+        return xp.exp(xp.clip(eta, max=_exp_limit(xp, eta))) - y * eta - y + _xlogx(y)
+
+    def gradient(self, y, eta):
+        return self.hessian(y, eta) - y
+
+    def hessian(self, y, eta):
+        xp = array_namespace(eta)
+        return xp.exp(xp.clip(eta, max=_exp_limit(xp, eta)))
+
+    def conjugate(self, y, v):
+        xp = array_namespace(v)
+        m = v + y
+        value = _xlogx(xp.clip(m, min=0)) - v - _xlogx(y)
+        return xp.where(m < 0, xp.asarray(xp.inf, dtype=v.dtype), value)
+
+    def inverse_link(self, eta):
+        return array_namespace(eta).exp(eta)
+
+    def check(self, y, where=""):
+        xp = array_namespace(y)
+        if bool(xp.any(y < 0)):
+            raise ValueError(f"The poisson loss needs y >= 0{where}, got {float(xp.min(y)):g}.")
+
+
+@dataclass(eq=False)
+class Softmax(Loss):
+    """``l(y, eta) = log sum_k exp(eta_k) - eta_y`` for y in 0..K-1; ``eta`` has a last axis of K columns."""
+
+    name: ClassVar[str] = "softmax"
+    curvature: ClassVar[float] = 0.5
+    kind: ClassVar[str] = "multiclass"
+    probabilistic: ClassVar[bool] = True
+    attained: ClassVar[bool] = False
+
+    def value(self, y, eta):
+        xp = array_namespace(eta)
+        top = xp.max(eta, axis=-1, keepdims=True)
+        lse = xp.log(xp.sum(xp.exp(eta - top), axis=-1)) + top[..., 0]
+        return lse - xp.sum(_one_hot(xp, y, eta) * eta, axis=-1)
+
+    def gradient(self, y, eta):
+        return self.inverse_link(eta) - _one_hot(array_namespace(eta), y, eta)
+
+    def hessian(self, y, eta):
+        """``diag(p) - p p'``, shape (..., K, K)."""
+        xp = array_namespace(eta)
+        p = self.inverse_link(eta)
+        eye = xp.eye(eta.shape[-1], dtype=eta.dtype)
+        return p[..., :, None] * (eye - p[..., None, :])
+
+    def conjugate(self, y, v):
+        xp = array_namespace(v)
+        p = v + _one_hot(xp, y, v)
+        slack = 64 * xp.finfo(v.dtype).eps
+        outside = xp.any(p < 0, axis=-1) | (xp.abs(xp.sum(v, axis=-1)) > slack * v.shape[-1])
+        value = xp.sum(_xlogx(xp.clip(p, min=0)), axis=-1)
+        return xp.where(outside, xp.asarray(xp.inf, dtype=v.dtype), value)
+
+    def inverse_link(self, eta):
+        xp = array_namespace(eta)
+        e = xp.exp(eta - xp.max(eta, axis=-1, keepdims=True))
+        return e / xp.sum(e, axis=-1, keepdims=True)
+
+
+def _xlogx(x):
+    xp = array_namespace(x)
+    positive = x > 0
+    return xp.where(positive, x * xp.log(xp.where(positive, x, xp.ones_like(x))), xp.zeros_like(x))
+
+
+def _exp_limit(xp, eta):
+    # beyond this exp overflows; the huge finite value makes every line search reject the point
+    return 0.9 * float(xp.log(xp.asarray(xp.finfo(eta.dtype).max)))
+
+
+def _one_hot(xp, y, eta):
+    classes = xp.arange(eta.shape[-1], dtype=y.dtype)
+    return xp.astype(y[..., None] == classes, eta.dtype)
+
+
+LOSSES = {cls.name: cls for cls in (Squared, Huber, Logistic, SquaredHinge, Poisson, Softmax)}
+
+
+def as_loss(loss):
+    """A `Loss` from its name or an instance; a ValueError lists the names there are."""
+    if isinstance(loss, Loss):
+        return loss
+    if isinstance(loss, str) and loss in LOSSES:
+        return LOSSES[loss]()
+    raise ValueError(f"loss={loss!r} is not a loss: give one of {sorted(LOSSES)} or a Loss instance.")
+
+
+@dataclass(eq=False)
+class Segment:
+    """A run of consecutive tasks with the same loss and number of columns a label.
+
+    ``labels`` and ``columns`` are slices of the last axis of label and predictor arrays.
+    """
+
+    loss: Loss
+    n_columns: int
+    tasks: slice
+    labels: slice
+    columns: slice
+
+
+class TaskLosses:
+    """The losses of all tasks, acting on the label array ``y`` and the predictor array ``eta`` of a design.
+
+    The last axis of ``y`` counts labels, the last axis of ``eta`` counts columns; a `Segment` says which slice of
+    each belongs together. A softmax segment has K columns a label.
+    """
+
+    def __init__(self, segments):
+        self.segments = list(segments)
+        self.smooth_bounded = all(s.loss.curvature is not None for s in self.segments)
+        self.quadratic = all(s.loss.name == "squared" for s in self.segments)
+        self.scalar = all(s.n_columns == 1 for s in self.segments)
+
+    def _map(self, method, y, eta):
+        parts = [
+            getattr(s.loss, method)(y[..., s.labels], split_columns(eta[..., s.columns], s.n_columns))
+            for s in self.segments
+        ]
+        return parts
+
+    def _join(self, parts, keep_columns):
+        xp = array_namespace(parts[0])
+        if keep_columns:
+            parts = [
+                p if s.n_columns == 1 else xp.reshape(p, (*p.shape[:-2], -1))
+                for s, p in zip(self.segments, parts, strict=True)
+            ]
+        return parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1)
+
+    def value(self, y, eta):
+        """Loss of every label, shaped like ``y``."""
+        return self._join(self._map("value", y, eta), False)
+
+    def gradient(self, y, eta):
+        """Derivative by every predictor, shaped like ``eta``."""
+        return self._join(self._map("gradient", y, eta), True)
+
+    def conjugate(self, y, v):
+        """Conjugate of every label, shaped like ``y``; ``v`` is shaped like ``eta``."""
+        return self._join(self._map("conjugate", y, v), False)
+
+    def expand(self, per_label):
+        """Repeat a label array over the columns of each label: shaped like ``eta``."""
+        if self.scalar:
+            return per_label
+        xp = array_namespace(per_label)
+        parts = []
+        for s in self.segments:
+            part = per_label[..., s.labels]
+            parts.append(xp.repeat(part, s.n_columns, axis=-1) if s.n_columns > 1 else part)
+        return parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1)
+
+    def curvature(self, weights):
+        """``weights * sup l''`` per column, shaped like ``eta`` (only if every loss has a bounded curvature)."""
+        curvatures = [s.loss.curvature for s in self.segments]
+        if all(c == curvatures[0] for c in curvatures):
+            return curvatures[0] * self.expand(weights)
+        xp = array_namespace(weights)
+        parts = []
+        for s in self.segments:
+            part = s.loss.curvature * weights[..., s.labels]
+            parts.append(xp.repeat(part, s.n_columns, axis=-1) if s.n_columns > 1 else part)
+        return xp.concat(parts, axis=-1)
+
+
+def split_columns(eta, n_columns):
+    """Give the last axis of ``eta`` a further axis of ``n_columns``; unchanged for one column."""
+    if n_columns == 1:
+        return eta
+    xp = array_namespace(eta)
+    return xp.reshape(eta, (*eta.shape[:-1], -1, n_columns))

@@ -1,0 +1,72 @@
+"""Regularisation paths: grids of strengths and warm-started solutions along them."""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mtlreg.solvers import solve
+
+__all__ = ["RegularizationPath", "alpha_grid", "solve_path"]
+
+
+@dataclass
+class RegularizationPath:
+    """Solutions for decreasing strengths.
+
+    Attributes
+    ----------
+    alphas : ndarray (n_alphas,)
+        Decreasing.
+    coefs : ndarray (n_alphas, n_columns, n_features)
+    intercepts : ndarray (n_alphas, n_columns)
+    dual_gaps, objectives : ndarray (n_alphas,)
+    n_iters : ndarray of int (n_alphas,)
+    converged : ndarray of bool (n_alphas,)
+    components : list of dict
+        Parts of the coefficients by name, for compound penalties.
+    """
+
+    alphas: np.ndarray
+    coefs: np.ndarray
+    intercepts: np.ndarray
+    dual_gaps: np.ndarray
+    objectives: np.ndarray
+    n_iters: np.ndarray
+    converged: np.ndarray
+    components: list = field(default_factory=list)
+
+
+def alpha_grid(problem, alphas, eps):
+    """Strengths in decreasing order: as given, or so many on a geometric grid below alpha_max."""
+    if isinstance(alphas, numbers.Integral) and not isinstance(alphas, bool):
+        if alphas < 1:
+            raise ValueError(f"alphas={alphas!r} must be at least 1.")
+        if not 0 < eps < 1:
+            raise ValueError(f"eps={eps!r} must be in (0, 1).")
+        top = problem.alpha_max
+        # labels that the free directions fit alone have alpha_max = 0: any strength gives zero
+        top = top if top > 0 else float(np.finfo(np.float64).eps)
+        return np.geomspace(top, top * eps, alphas)
+    grid = np.sort(np.asarray(alphas, dtype=np.float64).ravel())[::-1]
+    if not grid.size or not np.isfinite(grid).all() or (grid < 0).any():
+        raise ValueError(f"alphas must be a count or finite strengths >= 0, got {alphas!r}.")
+    return grid
+
+
+def solve_path(encoding, grid, solver, **settings):
+    """Solutions of an encoded problem along a decreasing grid, each started from the one before."""
+    if grid[-1] == 0:
+        raise ValueError("alphas must be > 0 on a path; fit with alpha=0 for the unpenalised model.")
+    records, start = [], None
+    for alpha in grid:
+        problem = encoding.problem.with_alpha(float(alpha))
+        start = solve(problem, solver, start, **settings)
+        coef, intercept, parts = encoding.decode(start.x, start.Z)
+        named = dict(zip(problem.penalty.part_names, parts, strict=False))
+        records.append((coef, intercept, start.gap, start.objective, start.n_iter, start.converged, named))
+    columns = list(zip(*records, strict=True))
+    arrays = [np.array(column) for column in columns[:-1]]
+    return RegularizationPath(np.asarray(grid), *arrays, components=list(columns[-1]))

@@ -1,0 +1,18 @@
+"""Penalties: what the tasks are assumed to share."""
+
+from mtlreg.penalties._base import HomogeneousPenalty, Penalty
+from mtlreg.penalties.combinators import Chain, InfimalConvolution, Transposed
+from mtlreg.penalties.rows import L1, L21, L1Linf, L1Lq, SparseGroup
+
+__all__ = [
+    "L1",
+    "L21",
+    "Chain",
+    "HomogeneousPenalty",
+    "InfimalConvolution",
+    "L1Linf",
+    "L1Lq",
+    "Penalty",
+    "SparseGroup",
+    "Transposed",
+]

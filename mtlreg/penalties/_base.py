@@ -1,0 +1,185 @@
+"""The penalty protocol and the rules every penalty inherits.
+
+A penalty is a dataclass with scikit-learn's ``get_params`` / ``set_params``. It sees the coefficients W
+(n_features, n_columns) as a whole; compound penalties see a stack of such matrices, one for each part.
+"""
+
+from __future__ import annotations
+
+from array_api_compat import array_namespace
+from sklearn.base import BaseEstimator, clone
+
+__all__ = ["HomogeneousPenalty", "Penalty", "largest_scale"]
+
+
+class Penalty(BaseEstimator):
+    """Protocol of a penalty ``Omega(W)``.
+
+    Subclasses are dataclasses (``eq=False, repr=False``) with a field ``alpha``, the one strength, and implement
+    ``value``, ``prox``, ``conjugate``, ``feasible_scale`` and ``alpha_max``. No method modifies its arguments.
+    """
+
+    alpha: float
+    #: Places in the order of a `Chain`: 0 differences, 1 entries, 2 row groups; None: cannot be chained.
+    chain_rank: int | None = None
+
+    def value(self, W):
+        """``Omega(W)``, a float."""
+        raise NotImplementedError
+
+    def prox(self, W, step):
+        """``argmin_Z |Z - W|_F^2 / 2 + step Omega(Z)``."""
+        raise NotImplementedError
+
+    def conjugate(self, V):
+        """``sup_W <V, W> - Omega(W)``."""
+        raise NotImplementedError
+
+    def feasible_scale(self, V):
+        """The largest s in [0, 1] with ``conjugate(s V)`` finite."""
+        raise NotImplementedError
+
+    def dual(self, V):
+        """``(s, conjugate(s V))`` with ``s = feasible_scale(V)``."""
+        scale = self.feasible_scale(V)
+        return scale, self.conjugate(scale * V)
+
+    def alpha_max(self, G):
+        """The smallest alpha for which W = 0 is optimal, given the loss's gradient G at W = 0."""
+        raise NotImplementedError
+
+    def check(self):
+        """Raise a ValueError or TypeError that names a parameter out of its range."""
+        check_number(self, "alpha", low=0.0)
+
+    @property
+    def null(self):
+        """Whether the penalty is zero everywhere, so that every coefficient is a free direction."""
+        return False
+
+    @property
+    def part_names(self):
+        """Names of the parts of a compound penalty; empty for a plain one."""
+        return ()
+
+    def with_alpha(self, alpha):
+        """A copy with another strength."""
+        return clone(self).set_params(alpha=alpha)
+
+    def row_kernel(self):
+        """``(entry, row, q, ridge, positive)`` if the penalty is a sum over rows that the row kernels know."""
+        return None
+
+    def row_violations(self, V):
+        """How far each row of V is from the dual constraint, for working sets (row-separable ones only)."""
+        raise NotImplementedError
+
+
+class HomogeneousPenalty(Penalty):
+    """A norm-like part plus an optional ridge: ``Omega(W) = norm(W) + (alpha_ridge / 2) |W|_F^2``.
+
+    Subclasses give ``norm_value(W)`` (positively homogeneous of degree one) and ``norm_prox(W, step)``; the rules for the
+    ridge and for conjugates live here. They may give ``norm_feasible_scale`` where it has a closed form.
+    """
+
+    alpha_ridge: float
+
+    def norm_value(self, W):
+        """The part without the ridge."""
+        raise NotImplementedError
+
+    def norm_prox(self, W, step):
+        """Proximal operator of the part without the ridge."""
+        raise NotImplementedError
+
+    def norm_feasible_scale(self, V):
+        """Largest s in [0, 1] with s V in the unit ball of the dual norm: V is in it iff ``norm_prox(V, 1) = 0``."""
+        xp = array_namespace(V)
+        return largest_scale(lambda s: not bool(xp.any(self.norm_prox(s * V, 1.0) != 0)))
+
+    def value(self, W):
+        value = self.norm_value(W)
+        if self.alpha_ridge:
+            value += 0.5 * self.alpha_ridge * _inner(W, W)
+        return value
+
+    def prox(self, W, step):
+        if not self.alpha_ridge:
+            return self.norm_prox(W, step)
+        shrink = 1.0 / (1.0 + step * self.alpha_ridge)
+        return self.norm_prox(W * shrink, step * shrink)
+
+    def conjugate(self, V):
+        if self.alpha_ridge:
+            r = self.alpha_ridge
+            W = self.norm_prox(V / r, 1.0 / r)
+            return _inner(V, W) - self.norm_value(W) - 0.5 * r * _inner(W, W)
+        xp = array_namespace(V)
+        slack = 1 - 64 * xp.finfo(V.dtype).eps
+        return 0.0 if self.norm_feasible_scale(V) >= slack else float("inf")
+
+    def feasible_scale(self, V):
+        return 1.0 if self.alpha_ridge else self.norm_feasible_scale(V)
+
+    def dual(self, V):
+        if self.alpha_ridge:
+            return 1.0, self.conjugate(V)
+        return self.norm_feasible_scale(V), 0.0
+
+    def alpha_max(self, G):
+        # bisection on the safe side: norm_prox(G, 1) = 0 is "alpha is large enough"
+        xp = array_namespace(G)
+        if not bool(xp.any(G != 0)):
+            return 0.0
+
+        def enough(alpha):
+            return not bool(xp.any(self.with_alpha(alpha).norm_prox(-G, 1.0) != 0))
+
+        high = float(xp.max(xp.abs(G)))
+        while not enough(high):
+            high *= 2.0
+        return high / largest_scale(lambda s: enough(high / s) if s > 0 else True, upper=2.0**40)
+
+    def check(self):
+        super().check()
+        check_number(self, "alpha_ridge", low=0.0)
+
+    @property
+    def null(self):
+        return self.alpha == 0 and self.alpha_ridge == 0
+
+
+def largest_scale(feasible, upper=1.0):
+    """The largest s in [0, upper] with ``feasible(s)``, a monotone predicate true at 0: bisection from below."""
+    if feasible(upper):
+        return upper
+    low, high = 0.0, upper
+    for _ in range(200):
+        # geometric while the bracket spans orders of magnitude, arithmetic at the end
+        middle = 0.5 * (low + high) if low > 0.25 * high else max(0.125 * high, (low * high) ** 0.5)
+        if not low < middle < high or high - low <= 1e-16 * high:
+            break
+        if feasible(middle):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def check_number(owner, name, low=None, high=None, low_open=False):
+    """Raise if parameter ``name`` of ``owner`` is not a number in [low, high]."""
+    value = getattr(owner, name)
+    label = f"{type(owner).__name__}({name}={value!r})"
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
+        raise TypeError(f"{label}: {name} must be a number, got {type(value).__name__}.")
+    number = float(value)
+    below = low is not None and (number <= low if low_open else number < low)
+    above = high is not None and number > high
+    if number != number or below or above:
+        bounds = f"{'(' if low_open else '['}{low}, {'inf' if high is None else high}]"
+        raise ValueError(f"{label}: {name} must be in {bounds}.")
+
+
+def _inner(A, B):
+    xp = array_namespace(A)
+    return float(xp.sum(A * B, dtype=xp.float64))

@@ -1,0 +1,147 @@
+"""Scales of features: standardisation, feature weights and unpenalised columns, all implicit.
+
+A feature acts as ``X_j / (std_j f_j)``, f its weight in the penalty. ``f_j = 0`` moves it to the free directions,
+``f_j = inf`` switches it off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from array_api_compat import array_namespace
+from scipy import sparse
+
+from mtlreg.validation import as_float_array
+
+__all__ = ["FreeColumns", "free_columns", "inverse_scales", "moments", "read_feature_weights"]
+
+CHUNK = 2**22  # entries looked at together, so that no second X is ever in memory
+
+
+def read_feature_weights(feature_weights, n_features):
+    """Feature weights (p,) as floats; a ValueError names the first bad entry."""
+    if feature_weights is None:
+        return np.ones(n_features)
+    f = as_float_array(feature_weights, "feature_weights")
+    if f.shape != (n_features,):
+        raise ValueError(
+            f"feature_weights has shape {f.shape}, expected ({n_features},): one weight a feature, the task column not "
+            "counted."
+        )
+    if (f < 0).any():
+        j = int(np.argmax(f < 0))
+        raise ValueError(f"feature_weights[{j}] = {f[j]:g} is negative; 0 means unpenalised, inf excluded.")
+    return f
+
+
+def inverse_scales(table, widths, f, standardize):
+    """``1 / (std f)`` as (p, 1) or (p, n_columns) on the host, None where all are 1."""
+    inverse = np.where(f > 0, 1 / np.where(f > 0, f, 1), 0)[:, None]
+    if standardize == "per_task":
+        stds = []
+        for t in range(len(table.tasks)):
+            if table.stacked:
+                s, e = table.starts[t], table.starts[t + 1]
+                stds.append(moments(table.X, table.weights, s, e)[1])
+            else:
+                stds.append(moments(table.X, table.weights[:, min(t, table.weights.shape[1] - 1)])[1])
+        inverse = inverse / np.repeat(np.stack(stds, axis=1), widths, axis=1)
+    elif standardize:
+        totals = table.weights if table.stacked else table.weights.sum(axis=1)
+        inverse = inverse / moments(table.X, totals)[1][:, None]
+    return None if (inverse == 1).all() else inverse
+
+
+def moments(X, weights, start=0, stop=None):
+    """Weighted mean and standard deviation (ddof 0; 1 for a constant column) of the columns of ``X[start:stop]``."""
+    stop = X.shape[0] if stop is None else stop
+    weights = np.asarray(weights, dtype=np.float64)
+    total = weights[start:stop].sum()
+    step = max(1, CHUNK // max(1, X.shape[1]))
+    mean = np.zeros(X.shape[1])
+    for s in range(start, stop, step):
+        rows = slice(s, min(s + step, stop))
+        mean += _weighted_sum(X[rows, :], weights[rows])
+    mean /= total
+    variance = np.zeros(X.shape[1])
+    for s in range(start, stop, step):
+        rows = slice(s, min(s + step, stop))
+        variance += _weighted_squares(X[rows, :], weights[rows], mean)
+    std = np.sqrt(variance / total)
+    eps = np.finfo(np.float64).eps if X.dtype != np.float32 else np.finfo(np.float32).eps
+    return mean, np.where(std > 10 * eps * np.abs(mean), std, 1.0)
+
+
+def _weighted_sum(X, w):
+    return _host(X.T @ _like(w, X)).astype(np.float64)
+
+
+def _weighted_squares(X, w, mean):
+    if sparse.issparse(X):
+        X = X.tocsr()
+        columns, data = X.indices, X.data.astype(np.float64)
+        rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
+        m = mean[columns]
+        # entries not stored are zeros, each of which counts mean^2
+        change = np.bincount(columns, w[rows] * ((data - m) ** 2 - m**2), minlength=X.shape[1])
+        return np.maximum(change + w.sum() * mean**2, 0)
+    centred = X - _like(mean, X)
+    return _host((centred * centred).T @ _like(w, X)).astype(np.float64)
+
+
+def _like(a, X):
+    if sparse.issparse(X):
+        return a
+    xp = array_namespace(X)
+    return xp.asarray(a, dtype=X.dtype)
+
+
+def _host(a):
+    return a.get() if hasattr(a, "get") else np.asarray(a)
+
+
+@dataclass
+class FreeColumns:
+    """Unpenalised columns: the intercept and the features of weight 0, centred and scaled for conditioning.
+
+    ``U = [1, (X_free - mean) / std]`` with the intercept, ``X_free / std`` without.
+    """
+
+    U: object
+    features: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+    intercept: bool
+
+    def decode(self, Z):
+        """Intercepts (n_columns,) and coefficients (n_free, n_columns) of the columns as they were given."""
+        first = 1 if self.intercept else 0
+        coef = Z[first:] / self.std[:, None]
+        offset = Z[0] if self.intercept else np.zeros(Z.shape[1], Z.dtype)
+        return offset - self.mean @ coef, coef
+
+    def encode(self, intercept, coef):
+        """The inverse of `decode`."""
+        scaled = coef * self.std[:, None]
+        if not self.intercept:
+            return scaled
+        return np.concatenate([(intercept + self.mean @ coef)[None, :], scaled])
+
+
+def free_columns(X, f, intercept, all_free):
+    """The free columns of a design; None where there are none."""
+    features = np.arange(X.shape[1]) if all_free else np.flatnonzero(f == 0)
+    features = features[f[features] < np.inf]
+    if not intercept and not features.size:
+        return None
+    xp = np if sparse.issparse(X) else array_namespace(X)
+    parts = [xp.ones((X.shape[0], 1), dtype=X.dtype)] if intercept else []
+    mean, std = np.zeros(features.size), np.ones(features.size)
+    if features.size:
+        block = X[:, features].toarray() if sparse.issparse(X) else xp.take(X, xp.asarray(features), axis=1)
+        mean, std = moments(block, np.ones(X.shape[0]))
+        if not intercept:
+            mean = np.zeros_like(mean)
+        parts.append((block - _like(mean, block)) / _like(std, block))
+    return FreeColumns(xp.concat(parts, axis=1), features, mean, std, intercept)

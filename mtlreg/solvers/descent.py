@@ -1,0 +1,194 @@
+"""Cyclic block coordinate descent over rows with Anderson extrapolation, for squared loss and row penalties.
+
+References
+----------
+Liu, Palatucci & Zhang (2009), Blockwise coordinate descent procedures for the multi-task lasso, ICML.
+Bertrand & Massias (2021), Anderson acceleration of coordinate descent, AISTATS, algorithm 2.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from mtlreg.designs import StackedDesign
+from mtlreg.kernels import for_array
+
+__all__ = ["coordinate_descent", "handles"]
+
+SWEEPS = 5  # between extrapolations
+CHECK_EVERY = 2  # extrapolations between certificates
+
+
+def handles(problem):
+    """Whether the row sweeps apply: squared loss, a row penalty, an array type with the kernel."""
+    rows = problem.penalty.row_kernel() is not None
+    return rows and problem.losses.quadratic and hasattr(for_array(problem.zero), "sweep_rows")
+
+
+def coordinate_descent(problem, state, *, max_iter, tolerance):
+    """Yield states of block coordinate descent; ``state.n_iter`` counts sweeps."""
+    yield state
+    columns = _Columns(problem)
+    kernels = for_array(state.x)
+    entry, row, q, ridge, positive = problem.penalty.row_kernel()
+    W = np.array(state.x, order="C")
+    n_iter = batch = 0
+    while n_iter < max_iter:
+        residual = columns.residual(W, state.Z)
+        iterates = [W.copy()]
+        largest = 0.0
+        for _ in range(SWEEPS):
+            largest = kernels.sweep_rows(*columns.arrays(residual), W, entry, row, q, ridge, positive, 1)
+            iterates.append(W.copy())
+        n_iter += SWEEPS
+        batch += 1
+        if largest > 0:
+            W = _extrapolated(problem, columns, iterates, residual, state.Z)
+        if batch % CHECK_EVERY == 0 or largest == 0 or n_iter >= max_iter:
+            state.x, state.n_iter, state.stalled = W.copy(), n_iter, largest == 0
+            yield state
+
+
+def _extrapolated(problem, columns, iterates, residual, Z):
+    """Anderson's combination of the iterates if its objective is lower than the last one's, else the last one."""
+    last = iterates[-1]
+    steps = np.stack([(b - a).ravel() for a, b in zip(iterates, iterates[1:], strict=False)])
+    gram = (steps @ steps.T).astype(np.float64)
+    gram.flat[:: len(gram) + 1] += 1e-10 * np.trace(gram)
+    try:
+        coefficients = np.linalg.solve(gram, np.ones(len(gram)))
+    except np.linalg.LinAlgError:
+        return last
+    total = coefficients.sum()
+    if not np.isfinite(total) or total == 0:
+        return last
+    coefficients /= total
+    candidate = sum(c * W for c, W in zip(coefficients, iterates[1:], strict=True)).astype(last.dtype)
+    if columns.positive:
+        candidate = np.maximum(candidate, 0)
+
+    def objective(W, state):
+        return columns.half_squares(state) + problem.penalty.value(W)
+
+    better = objective(candidate, columns.residual(candidate, Z)) < objective(last, residual)
+    return candidate if better else last
+
+
+class _Columns:
+    """The design's columns as the sweep kernel takes them, with the weights folded in where rows share one."""
+
+    def __init__(self, problem):
+        design = problem.design
+        self.problem = problem
+        self.positive = problem.penalty.row_kernel()[4]
+        self.stacked = isinstance(design, StackedDesign)
+        weights = problem.weights
+        common = self.stacked or weights.shape[1] == 1
+        centre = design.centre
+        explicit = not sparse.issparse(design.X) and (self.stacked or centre is None or centre.shape[2] == 1)
+        self.root = np.sqrt(weights) if common else None
+        n_columns, dtype = design.n_columns, design.dtype
+        self.M = np.ones((1, n_columns), dtype) if common else np.ascontiguousarray(weights)
+        self.starts = np.asarray(design.starts if self.stacked else [], dtype=np.int64)
+        scale = 1.0 if design.inverse_scale is None else design.inverse_scale
+        self.scale = np.ascontiguousarray(np.broadcast_to(scale, design.shape_w).astype(dtype))
+        X = self._explicit(design) if explicit else design.X
+        self._store(X)
+        self._free(problem, explicit or centre is None)
+        if explicit:
+            sums = design.adjoint(X * X, weights) * self.scale**2
+        else:
+            sums = np.broadcast_to(design.square_sums(problem.column_weights), design.shape_w)
+        self.curvature = sums.max(axis=1).astype(np.float64) * (1 + 1e-12)
+
+    def _explicit(self, design):
+        """X - U K, formed."""
+        if design.centre is None:
+            return design.X
+        if not self.stacked:
+            return design.X - design.U @ design.centre[:, :, 0]
+        X = np.empty(design.X.shape, design.dtype)
+        for t, (s, e) in enumerate(zip(design.starts, design.starts[1:], strict=False)):
+            X[s:e] = design.X[s:e] - design.U[s:e] @ design.centre[:, :, t % design.centre.shape[2]]
+        return X
+
+    def _store(self, X):
+        p = X.shape[1]
+        root = None if self.root is None else self.root.reshape(-1)
+        if sparse.issparse(X):
+            X = sparse.csc_array(X, copy=True)
+            X.sort_indices()
+            if root is not None:
+                X.data *= root[X.indices]
+            self.data, self.indices = X.data, X.indices.astype(np.int64)
+            self.indptr = X.indptr.astype(np.int64)
+            return
+        rows = np.array(X.T, order="C")
+        if root is not None:
+            rows *= root
+        self.data, self.indices = rows.reshape(-1), np.empty(0, np.int64)
+        self.indptr = np.arange(p + 1, dtype=np.int64) * X.shape[0]
+
+    def _free(self, problem, formed):
+        """S, K and A of the kernel: empty where ``X - U K`` is formed."""
+        design = problem.design
+        p, n_columns = design.shape_w
+        if formed:
+            self.S = np.zeros((0, n_columns), design.dtype)
+            self.K = self.A = np.zeros((p, 0, n_columns), design.dtype)
+            return
+        k = design.U.shape[1]
+        self.S = np.zeros((k, n_columns), design.dtype)
+        K = np.broadcast_to(np.transpose(design.centre, (1, 0, 2)), (p, k, n_columns))
+        XU = np.stack(
+            [
+                np.broadcast_to(
+                    design.adjoint(design.X, problem.column_weights * design.rows_to_columns(design.U[:, i])),
+                    (p, n_columns),
+                )
+                for i in range(k)
+            ],
+            axis=1,
+        )
+        self.K, self.A = np.ascontiguousarray(K), np.ascontiguousarray(XU)
+
+    def residual(self, W, Z):
+        """The weighted residual at W, from scratch."""
+        problem = self.problem
+        eta = problem.design.matvec(W)
+        if Z is not None:
+            eta = eta + problem.free.predictor(Z)
+        r = problem.y - eta
+        r = r * (problem.weights if self.root is None else self.root)
+        self.S[...] = 0
+        return np.ascontiguousarray(r.reshape(r.shape[0], -1))
+
+    def half_squares(self, residual):
+        """The loss a residual (with what is tracked in S) stands for."""
+        problem = self.problem
+        r = residual
+        if self.S.size and np.any(self.S):
+            shift = problem.free.predictor(self.S)
+            factor = problem.weights if self.root is None else self.root
+            r = r + (shift * factor).reshape(r.shape)
+        if self.root is not None:
+            return 0.5 * float(np.sum(r * r, dtype=np.float64))
+        safe = np.where(problem.weights > 0, problem.weights, 1)
+        return 0.5 * float(np.sum(r * r / safe, dtype=np.float64))
+
+    def arrays(self, residual):
+        """The leading arguments of ``sweep_rows``."""
+        return (
+            self.data,
+            self.indices,
+            self.indptr,
+            self.starts,
+            self.M,
+            residual,
+            self.S,
+            self.K,
+            self.A,
+            self.scale,
+            self.curvature,
+        )

@@ -1,0 +1,66 @@
+"""FISTA with adaptive restart and backtracking, for any loss and any penalty with a proximal operator.
+
+References
+----------
+Beck & Teboulle (2009), A fast iterative shrinkage-thresholding algorithm, SIAM J. Imaging Sci. 2, eqs. 4.1-4.3.
+O'Donoghue & Candes (2015), Adaptive restart for accelerated gradient schemes, FoCM 15, eq. 13 (gradient scheme).
+"""
+
+from __future__ import annotations
+
+__all__ = ["fista"]
+
+CHECK_EVERY = 10
+
+
+def fista(problem, state, *, max_iter, tolerance):
+    """Yield states of accelerated proximal gradient descent; ``state.n_iter`` counts proximal steps."""
+    xp, penalty = problem.xp, problem.penalty
+    x, eta = state.x, problem.predictors(state.x)
+    previous, eta_previous, momentum = x, eta, 1.0
+    lipschitz = max(problem.lipschitz(), float(xp.finfo(problem.design.dtype).tiny))
+    Z, check, n_iter, still = state.Z, 0, 0, 0
+    yield state
+    while True:
+        n_iter += 1
+        following = 0.5 * (1 + (1 + 4 * momentum**2) ** 0.5)
+        beta = (momentum - 1) / following
+        momentum = following
+        ahead, eta_ahead = x + beta * (x - previous), eta + beta * (eta - eta_previous)
+        point = problem.smooth(eta_ahead, Z)
+        Z = point.Z
+        G = problem.spread(problem.gradient(point.u))
+        previous, eta_previous = x, eta
+        while True:
+            x = penalty.prox(ahead - G / lipschitz, 1.0 / lipschitz)
+            eta = problem.predictors(x)
+            step = x - ahead
+            if _majorised(problem, point, eta, eta_ahead, step, G, lipschitz, Z):
+                break
+            lipschitz *= 1.5
+        # the momentum points uphill: forget it
+        if float(xp.sum((ahead - x) * (x - previous))) > 0:
+            momentum = 1.0
+            if not problem.losses.smooth_bounded:
+                lipschitz *= 0.7  # curvature seen on the way need not be that of the neighbourhood
+        still = still + 1 if not bool(xp.any(x != previous)) else 0
+        check += 1
+        if check >= CHECK_EVERY or n_iter >= max_iter or still >= 3:
+            check = 0
+            state.x, state.Z, state.n_iter, state.stalled = x, Z, n_iter, still >= 3
+            yield state
+            Z = state.Z
+
+
+def _majorised(problem, point, eta, eta_ahead, step, G, lipschitz, Z):
+    """Whether the quadratic model with this curvature lies above the smooth part at the new point."""
+    xp = problem.xp
+    model = 0.5 * lipschitz * float(xp.sum(step * step, dtype=xp.float64))
+    moved = eta - eta_ahead
+    if problem.losses.smooth_bounded:
+        # a bound by the losses' curvature has no cancellation, unlike a difference of objectives
+        bound = xp.sum(problem.curvature(None) * moved * moved, dtype=xp.float64)
+        return 0.5 * float(bound) <= model * (1 + 1e-6)
+    divergence = problem.smooth(eta, Z).value - point.value - float(xp.sum(G * step, dtype=xp.float64))
+    slack = 64 * float(xp.finfo(problem.design.dtype).eps) * abs(point.value)
+    return divergence <= model + slack

@@ -1,0 +1,257 @@
+"""Reading what the user gives: X, y, tasks and weights through either door, into one `Table`.
+
+First door: X (n, p) shared by all tasks and y (n, T), where NaN, None or pd.NA is a label that was not observed; a 1-D y
+is one task. Second door: one column of X holds the task of each row and y is 1-D.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from array_api_compat import is_numpy_array
+from scipy import sparse
+from sklearn.utils.validation import check_array, validate_data
+
+from mtlreg.data._labels import infer_dtype, label_matrix
+from mtlreg.data._split import split_task_column
+from mtlreg.data._tables import take_rows
+
+__all__ = ["Table", "as_float_array", "is_host_array", "read_features", "read_table", "spread_by_task"]
+
+
+@dataclass
+class Table:
+    """What was read: rows of X, and labels with their weights.
+
+    Attributes
+    ----------
+    X : array or sparse (n, p)
+        Without the task column; in the second door sorted by task.
+    y : ndarray (n, T) or (n,)
+        Labels as given; only those with a positive weight mean anything.
+    weights : ndarray, like y, or (n, 1) standing for all tasks
+        Sample weights, zero where the label is missing.
+    tasks : ndarray (T,)
+    starts : list of int or None
+        Second door: task t has the rows ``starts[t]:starts[t + 1]``.
+    single : bool
+        A 1-D y without a task column.
+    task_position : int or None
+    """
+
+    X: object
+    y: np.ndarray
+    weights: np.ndarray
+    tasks: np.ndarray
+    starts: list | None
+    single: bool
+    task_position: int | None
+
+    @property
+    def stacked(self):
+        """Whether every task has its own rows."""
+        return self.starts is not None
+
+    def labels_of(self, t):
+        """Labels of task t that count, and their weights."""
+        if self.stacked:
+            y, w = self.y[self._rows(t)], self.weights[self._rows(t)]
+        else:
+            y, w = self.y[:, t], self.weights[:, 0 if self.weights.shape[1] == 1 else t]
+        return y[w > 0], w[w > 0]
+
+    def _rows(self, t):
+        return slice(self.starts[t], self.starts[t + 1])
+
+
+def read_features(estimator, X, *, reset):
+    """X without its task column as a numeric matrix, and the task of every row (None without a task column).
+
+    Sets or checks ``n_features_in_`` and ``feature_names_in_`` on ``estimator``.
+    """
+    if estimator.task_feature is None:
+        X = validate_data(estimator, X, reset=reset, **_matrix_rules(X))
+        return X, None, None
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    rest, tasks, position = split_task_column(X, estimator.task_feature)
+    rest = check_array(rest, estimator=estimator, input_name="X", **_matrix_rules(rest))
+    return rest, tasks, position
+
+
+def _matrix_rules(X):
+    return {"accept_sparse": ["csr", "csc"], "dtype": [np.float64, np.float32], "accept_large_sparse": False}
+
+
+def read_table(estimator, X, y, sample_weight, *, numeric):
+    """Validate fit's arguments and sort them into a `Table`.
+
+    Parameters
+    ----------
+    numeric : bool
+        Whether labels are numbers (regression) rather than classes.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the argument, row, column or task at fault.
+    """
+    name = type(estimator).__name__
+    if y is None:
+        raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+    X, tasks, position = read_features(estimator, X, reset=True)
+    if sparse.issparse(y):
+        raise TypeError(f"{name}: sparse y is not supported; give a dense array, NaN where a label is missing.")
+    if getattr(y, "ndim", 2) == 0:
+        raise ValueError("y should be a 1d array, got a scalar.")
+    values, observed, names = label_matrix(y, "y")
+    single = len(getattr(y, "shape", None) or np.asarray(y).shape) == 1
+    if values.shape[0] != X.shape[0]:
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: X has {X.shape[0]} rows, y {values.shape[0]}."
+        )
+    if values.shape[1] == 0:
+        raise ValueError("y has no column: give one column a task.")
+    values = _numbers(values, observed, names) if numeric else infer_dtype_observed(values, observed)
+    if position is None:
+        labels = np.arange(values.shape[1]) if names is None else np.array(names, dtype=object)
+        return _shared_table(X, values, observed, labels, sample_weight, single)
+    if values.shape[1] != 1:
+        raise ValueError(
+            f"With task_feature={estimator.task_feature!r} y holds one label a row and must be 1-D, got shape "
+            f"{values.shape}. For 2-D y (one column a task) leave task_feature=None."
+        )
+    return _stacked_table(X, values[:, 0], observed[:, 0], tasks, position, sample_weight)
+
+
+def infer_dtype_observed(values, observed):
+    """Class labels in the narrowest common type of the observed ones."""
+    if values.dtype.kind != "O" or observed.all() or not observed.any():
+        return infer_dtype(values)
+    filled = values.copy()
+    filled[~observed] = values[observed][0]
+    return infer_dtype(filled)
+
+
+def _numbers(values, observed, names):
+    """Labels as floats, NaN where missing."""
+    if values.dtype.kind in "biuf":
+        y = values.astype(values.dtype if values.dtype.kind == "f" else np.float64)
+    else:
+        y = np.full(values.shape, np.nan)
+        try:
+            y[observed] = values[observed].astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"y must hold numbers ({error}); for class labels use a classifier, such as BlockSparseClassifier."
+            ) from None
+    if np.isinf(y).any():
+        i, t = np.argwhere(np.isinf(y))[0]
+        where = f"task {names[t]!r}, row {i}" if names is not None else f"row {i}, column {t}"
+        raise ValueError(f"Input y contains infinity or a value too large for {y.dtype!r} ({where}).")
+    return y
+
+
+def _shared_table(X, values, observed, tasks, sample_weight, single):
+    n, n_tasks = values.shape
+    if not observed.any():
+        raise ValueError("Input y contains NaN only: no label is observed.")
+    weights = _read_weights(sample_weight, n, n_tasks, X.dtype)
+    if not observed.all() or weights.shape[1] > 1:
+        weights = np.where(observed, weights, 0).astype(X.dtype)
+    totals = np.broadcast_to(weights.sum(axis=0), n_tasks)
+    for t in np.flatnonzero(totals == 0):
+        raise ValueError(
+            f"Task {tasks[t]!r} (column {t} of y) has no label with a positive weight: drop the column, or fit on rows "
+            "where it is observed."
+        )
+    if weights.shape[1] > 1 and (weights == weights[:, :1]).all():
+        weights = np.ascontiguousarray(weights[:, :1])
+    return Table(X, values, weights, tasks, None, single, None)
+
+
+def _stacked_table(X, y, observed, tasks, position, sample_weight):
+    if not observed.any():
+        raise ValueError("Input y contains NaN only: no label is observed.")
+    weights = _read_weights(sample_weight, len(y), 1, X.dtype)[:, 0]
+    if weights.shape != y.shape:
+        raise ValueError(f"With a task column sample_weight must have shape ({len(y)},).")
+    weights = np.where(observed, weights, 0).astype(X.dtype)
+    for label in _tasks_without(tasks, observed):
+        raise ValueError(f"Task {label!r} has no observed label: drop its rows.")
+    used = weights > 0
+    labels, codes = np.unique(tasks[used], return_inverse=True)
+    order = np.argsort(codes, kind="stable")
+    rows = np.flatnonzero(used)[order]
+    if not np.array_equal(rows, np.arange(len(y))):
+        X, y, weights = take_rows(X, rows), y[rows], weights[rows]
+    starts = [0, *np.cumsum(np.bincount(codes, minlength=len(labels))).tolist()]
+    return Table(X, y, weights, labels, starts, False, position)
+
+
+def _tasks_without(tasks, observed):
+    return np.setdiff1d(tasks, tasks[observed])
+
+
+def _read_weights(sample_weight, n, n_tasks, dtype):
+    """Sample weights as (n, 1) or (n, n_tasks)."""
+    if sample_weight is None:
+        return np.ones((n, 1), dtype=dtype)
+    weights = np.asarray(sample_weight)
+    if weights.dtype.kind not in "biuf":
+        try:
+            weights = weights.astype(np.float64)
+        except (TypeError, ValueError):
+            raise ValueError("sample_weight must hold numbers.") from None
+    if weights.ndim == 0:
+        weights = np.full(n, weights)
+    shapes = f"({n},)" + (f" or ({n}, {n_tasks})" if n_tasks > 1 else "")
+    if weights.ndim > 2 or (weights.ndim == 2 and weights.shape != (n, n_tasks)):
+        raise ValueError(f"Sample weights must be 1D array of shape {shapes} or a scalar, got {weights.shape}.")
+    if weights.shape[0] != n:
+        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {shapes}!")
+    if not np.isfinite(weights).all():
+        raise ValueError("sample_weight contains NaN or infinity; give weight 0 to leave a label out.")
+    if (weights < 0).any():
+        i = int(np.argwhere(weights < 0)[0, 0])
+        raise ValueError(f"sample_weight has a negative value (row {i}): weights must be >= 0.")
+    if not weights.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return (weights if weights.ndim == 2 else weights[:, None]).astype(dtype)
+
+
+def spread_by_task(value, tasks, name, *, default=None):
+    """A parameter given for every task (dict by task label, or list in the order of ``tasks_``) as a list.
+
+    A dict may name tasks that are not present (a fold can lose one); one that is present must be named, unless there is a
+    ``default``.
+    """
+    if isinstance(value, dict):
+        missing = [t for t in tasks.tolist() if t not in value]
+        if missing and default is None:
+            raise ValueError(f"{name} has no entry for task {missing[0]!r}; its keys are {sorted(map(str, value))}.")
+        return [value.get(t, default) for t in tasks.tolist()]
+    items = list(value)
+    if len(items) != len(tasks):
+        raise ValueError(
+            f"{name} has {len(items)} entries for {len(tasks)} tasks; a dict keyed by task label is safer."
+        )
+    return items
+
+
+def as_float_array(a, name):
+    """A parameter array as float64, an error naming it otherwise."""
+    try:
+        values = np.asarray(a, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must hold numbers, got {a!r}.") from None
+    if np.isnan(values).any():
+        raise ValueError(f"{name} contains NaN.")
+    return values
+
+
+def is_host_array(X):
+    """Whether X lies in host memory (NumPy or SciPy)."""
+    return sparse.issparse(X) or is_numpy_array(X)
+
+
