@@ -142,8 +142,8 @@ class Encoding:
             Z = _host(Z) if design.centre is None else _host(Z) - _host(design.shift(design.namespace.asarray(total)))
             intercept, coef = self.free.decode(Z)
             blocks[0][self.free.features] += coef
-        parts = [np.ascontiguousarray(b.T.astype(blocks[0].dtype)) for b in blocks]
-        return (parts[0] if len(parts) == 1 else sum(parts)), intercept.astype(parts[0].dtype), parts
+        parts = [np.ascontiguousarray(b.T.astype(design.dtype)) for b in blocks]
+        return (parts[0] if len(parts) == 1 else sum(parts)), intercept.astype(design.dtype), parts
 
     def encode(self, parts, intercept):
         """The inverse of `decode`: variables ``(x, Z)`` for given coefficients."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from array_api_compat import array_namespace
@@ -67,6 +66,7 @@ class Problem:
         self.constant = constant
         self.xp = design.namespace
         self.column_weights = losses.expand(weights)
+        self._known = {}  # what does not depend on the penalty; shared by all copies made by with_penalty
         self.free = None if design.U is None else FreeDirections(design, losses, y, weights)
 
     # -- variables -------------------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ class Problem:
         """The smooth part at predictors ``eta`` of the penalised coefficients, free directions minimised out."""
         if self.free is not None:
             # under squared loss the residualised design is orthogonal to U: the best Z is the same for every W
-            if self.losses.quadratic and "null" in self.__dict__:
+            if self.losses.quadratic and "null" in self._known:
                 Z = self.null.Z
             else:
                 Z, _ = self.free.solve(eta, self.free.zero if Z is None else Z)
@@ -112,17 +112,22 @@ class Problem:
 
     # -- certificate -----------------------------------------------------------------------------------------
 
-    @cached_property
+    def known(self, name, compute):
+        """``compute()``, once for this problem under whatever penalty."""
+        if name not in self._known:
+            self._known[name] = compute()
+        return self._known[name]
+
+    @property
     def null(self):
         """The smooth part at W = 0; its value is F0, the scale of every tolerance."""
-        eta = self.design.matvec(self.xp.zeros(self.design.shape_w, dtype=self.design.dtype))
-        return self.smooth(eta)
+        zero = self.xp.zeros(self.design.shape_w, dtype=self.design.dtype)
+        return self.known("null", lambda: self.smooth(self.design.matvec(zero)))
 
-    @cached_property
+    @property
     def null_gradient(self):
         """Gradient by W at W = 0, from which alpha_max comes."""
-        u = self.null.u
-        return self.gradient(u if self.free is None else self.free.project(u))
+        return self.known("null_gradient", lambda: self.gradient(self._null_dual))
 
     @property
     def alpha_max(self):
@@ -156,9 +161,10 @@ class Problem:
                 return value
         return -float("inf")
 
-    @cached_property
+    @property
     def _null_dual(self):
-        return self.null.u if self.free is None else self.free.project(self.null.u)
+        u = self.null.u
+        return self.known("null_dual", lambda: u if self.free is None else self.free.project(u))
 
     def _divide(self, u):
         w = self.column_weights
@@ -183,7 +189,7 @@ class Problem:
         """The problem with all other rows of W held at zero. Its null model is the same."""
         other = copy.copy(self)
         other.design = self.design.restrict(features)
-        other.__dict__.pop("null_gradient", None)
+        other._known = {"null": self.null}
         return other
 
     # -- step sizes ------------------------------------------------------------------------------------------

@@ -91,11 +91,14 @@ def solve(
     -------
     Solution
     """
-    from mtlreg.solvers._choose import choose
+    from mtlreg.solvers._choose import choose, reduce
 
     eps = float(problem.xp.finfo(problem.design.dtype).eps)
     scale = problem.null.value if scale is None else scale
     tolerance = max(tol, 50 * eps) * scale
+    whole = problem
+    if solver == "auto":
+        problem = reduce(problem)
     if start is None or start.x.shape != problem.zero.shape:
         state = State(problem.zero, problem.null.Z)
     else:
@@ -139,7 +142,7 @@ def solve(
         )
     return Solution(
         best.x,
-        best.Z,
+        best.Z if problem is whole else whole.null.Z,
         gap,
         best.certificate.objective,
         tolerance,

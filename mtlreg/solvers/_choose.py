@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from array_api_compat import is_numpy_array
+
+from mtlreg.designs import SharedDesign
+from mtlreg.moments import reduced_problem
 from mtlreg.solvers.descent import coordinate_descent, handles
 from mtlreg.solvers.fista import fista
 from mtlreg.solvers.working_set import working_set
 
-__all__ = ["SOLVERS", "choose"]
+__all__ = ["SOLVERS", "choose", "reduce"]
 
 SOLVERS = {"coordinate_descent": coordinate_descent, "fista": fista, "working_set": working_set}
 
@@ -28,3 +32,24 @@ def choose(solver, problem):
     if solver == "coordinate_descent" and not handles(problem):
         raise ValueError("solver='coordinate_descent' needs squared loss, NumPy arrays and a sum over rows.")
     return SOLVERS[solver]
+
+
+def reduce(problem):
+    """The problem to solve in place of a given one: moments where rows are many and a Gram matrix is cheap.
+
+    Forming the Gram matrix costs as much as ``p / n_columns`` full gradients, which a fit needs anyway.
+    """
+    design = problem.design
+    n, p = design.n_rows, design.n_features
+    exact = (
+        problem.losses.quadratic
+        and type(design) is SharedDesign
+        and is_numpy_array(design.X)
+        and problem.weights.shape[1] == 1
+        and all(a is None or a.shape[-1] == 1 for a in (design.centre, design.inverse_scale))
+        and not problem.penalty.null
+    )
+    if not exact or n < 2 * p or p > max(100, 8 * design.n_columns):
+        return problem
+    reduced = problem.known("reduced", lambda: reduced_problem(problem))
+    return reduced.with_penalty(problem.penalty)

@@ -51,7 +51,7 @@ def shrink_rows(V, entry, row, q, positive=False):
 def row_violation(V, entry, row, q, positive=False):
     """Excess ``max(0, ||soft(V_j, entry)||_{q*} - row)``; see `mtlreg.kernels.generic.rows.row_violation`."""
     norms = np.empty(V.shape[0], dtype=V.dtype)
-    _norms(_plain(V), float(entry), generic.dual_exponent(q), bool(positive), norms)
+    _norms(_plain(V), float(entry), generic.dual_exponent(float(q)), bool(positive), norms)
     return np.maximum(norms - min(float(row), float(np.finfo(V.dtype).max)), 0.0)
 
 
@@ -62,7 +62,7 @@ def row_feasible_scale(V, entry, row, q, positive=False):
 
 def row_alpha_max(V, entry_ratio, q, positive=False):
     """Smallest feasible strength; see `mtlreg.kernels.generic.rows.row_alpha_max`."""
-    return _alpha_max(_plain(V), float(entry_ratio), generic.dual_exponent(q), bool(positive))
+    return _alpha_max(_plain(V), float(entry_ratio), generic.dual_exponent(float(q)), bool(positive))
 
 
 def _plain(V):

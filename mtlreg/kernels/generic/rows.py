@@ -48,6 +48,7 @@ def row_norms(V, q):
     norms : array of shape (p,)
     """
     xp = array_namespace(V)
+    q = float(q)  # a NumPy scalar would impose its own dtype
     A = xp.abs(V)
     if q == 1:
         return xp.sum(A, axis=1)
@@ -81,6 +82,7 @@ def shrink_rows(V, entry, row, q, positive=False):
     U : array of shape (p, C), dtype of V
     """
     xp = array_namespace(V)
+    q = float(q)
     if q == 1 or V.shape[1] == 1:  # on a single column every norm is the absolute value
         entry, row = entry + row, 0.0
     A = _soft(V, entry, positive)
@@ -144,7 +146,7 @@ def row_alpha_max(V, entry_ratio, q, positive=False):
     xp = array_namespace(V)
     if V.shape[0] == 0:
         return 0.0
-    dual = dual_exponent(q)
+    dual, entry_ratio = dual_exponent(float(q)), float(entry_ratio)
     V = _soft(V, 0.0, positive)
     alpha = float(xp.max(V))
     while True:

@@ -1,0 +1,195 @@
+"""Moments: sufficient statistics of the squared loss, additive over rows.
+
+For squared loss the data enter only through ``sum w``, ``sum w x``, ``sum w y``, ``sum w x x'``, ``sum w x y`` and
+``sum w y^2``. They are kept in float64 and of data shifted by a pilot mean, so that centring later does not cancel. A design
+with p rows that has the same moments stands for the data: same objective (up to a constant), same solution, same certificate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg, sparse
+
+from mtlreg.designs import SharedDesign, StackedDesign
+from mtlreg.losses import Segment, Squared, TaskLosses
+from mtlreg.problem import Problem
+
+__all__ = ["Moments", "reduced_problem"]
+
+CHUNK = 2**22  # entries of X worked on together
+
+
+@dataclass
+class Moments:
+    """Weighted moments of rows ``(x_i, y_i)`` with weights ``w_it``.
+
+    One Gram matrix serves all tasks that share their weights; otherwise (missing labels, weights by task) each task has its
+    own. Moments of different rows add up with ``+``, and a fold is taken out with ``-``.
+
+    Attributes
+    ----------
+    shift : ndarray (p,)
+        What is subtracted from x.
+    w : ndarray (k,), x : ndarray (k, p), xx : ndarray (k, p, p)
+        With k = 1 or n_tasks.
+    y, yy : ndarray (n_tasks,), xy : ndarray (p, n_tasks)
+    """
+
+    shift: np.ndarray
+    w: np.ndarray
+    x: np.ndarray
+    xx: np.ndarray
+    y: np.ndarray
+    yy: np.ndarray
+    xy: np.ndarray
+
+    @classmethod
+    def from_data(cls, X, Y, sample_weight=None, shift=None):
+        """Moments of shared rows.
+
+        Parameters
+        ----------
+        X : array or sparse (n, p)
+        Y : array (n, n_tasks)
+            NaN where a label is missing.
+        sample_weight : array (n,) or (n, n_tasks), default=None
+        shift : array (p,), default=None
+            None: the mean of these rows. Moments to be added should share one (they are moved if they do not).
+        """
+        Y = np.asarray(Y, dtype=np.float64)
+        if Y.ndim != 2 or Y.shape[0] != X.shape[0]:
+            raise ValueError(f"Y must have shape ({X.shape[0]}, n_tasks), got {Y.shape}.")
+        weights = np.ones((len(Y), 1)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        weights = weights[:, None] if weights.ndim == 1 else weights
+        observed = ~np.isnan(Y)
+        if not observed.all():
+            weights = np.where(observed, weights, 0.0)
+            Y = np.where(observed, Y, 0.0)
+        shift = np.asarray(X.mean(axis=0), dtype=np.float64).ravel() if shift is None else np.asarray(shift)
+        k, p, n_tasks = weights.shape[1], X.shape[1], Y.shape[1]
+        total = cls(
+            shift, np.zeros(k), np.zeros((k, p)), np.zeros((k, p, p)), *np.zeros((2, n_tasks)), np.zeros((p, n_tasks))
+        )
+        for rows in row_chunks(X):
+            block = X[rows, :]
+            block = (block.toarray() if sparse.issparse(block) else block).astype(np.float64) - shift
+            total._accumulate(block, Y[rows], weights[rows])
+        return total
+
+    def _accumulate(self, X, Y, weights):
+        wy = weights * Y
+        self.w += weights.sum(axis=0)
+        self.x += weights.T @ X
+        for t in range(len(self.w)):
+            self.xx[t] += (X * weights[:, t : t + 1]).T @ X
+        self.y += wy.sum(axis=0)
+        self.yy += (wy * Y).sum(axis=0)
+        self.xy += X.T @ wy
+
+    def shifted(self, shift):
+        """The same moments about another point."""
+        d = self.shift - np.asarray(shift)
+        cross = self.x[:, :, None] * d[None, None, :]
+        xx = self.xx + cross + np.swapaxes(cross, 1, 2) + self.w[:, None, None] * np.outer(d, d)
+        x = self.x + self.w[:, None] * d
+        return Moments(np.asarray(shift), self.w, x, xx, self.y, self.yy, self.xy + np.outer(d, self.y))
+
+    def __add__(self, other):
+        return self._combine(other, 1.0)
+
+    def __sub__(self, other):
+        return self._combine(other, -1.0)
+
+    def _combine(self, other, sign):
+        if not isinstance(other, Moments):
+            return NotImplemented
+        if other.x.shape[1] != self.x.shape[1] or other.y.shape != self.y.shape:
+            raise ValueError("Moments of different numbers of features or tasks cannot be combined.")
+        if not np.array_equal(self.shift, other.shift):
+            other = other.shifted(self.shift)
+        pairs = [(getattr(self, name), getattr(other, name)) for name in ("w", "x", "xx", "y", "yy", "xy")]
+        return Moments(self.shift, *(a + sign * b for a, b in pairs))
+
+    def centred(self):
+        """``(xx, xy, yy)`` about the weighted means, shapes (k, p, p), (p, n_tasks), (n_tasks,)."""
+        mean = self.x / self.w[:, None]
+        xx = self.xx - self.w[:, None, None] * mean[:, :, None] * mean[:, None, :]
+        return xx, self.xy - mean.T * self.y, self.yy - self.y**2 / self.w
+
+    def means(self):
+        """Weighted means of x (k, p) and y (n_tasks,)."""
+        return self.shift + self.x / self.w[:, None], self.y / self.w
+
+    def problem(self, penalty, fit_intercept=True):
+        """The problem of the model with every label counting the same (``c_t = 1 / mean weight of a task``).
+
+        Intercepts are eliminated: at coefficients W they are ``mean(y) - mean(x) . W``.
+        """
+        if fit_intercept:
+            xx, xy, yy = self.centred()
+        else:
+            origin = self.shifted(np.zeros_like(self.shift))
+            xx, xy, yy = origin.xx, origin.xy, origin.yy
+        scale = 1.0 / np.broadcast_to(self.w, yy.shape).mean()
+        return _problem_of(xx * scale, xy * scale, float(yy.sum()) * scale, penalty)
+
+
+def _problem_of(xx, xy, yy, penalty):
+    """The problem with p rows (for each task, if each has a Gram matrix) that has these moments."""
+    p, n_tasks = xy.shape
+    if len(xx) == 1:
+        R, Y = _root(xx[0], xy)
+        design = SharedDesign(R, n_tasks)
+        weights, labels = np.ones((R.shape[0], 1)), slice(0, n_tasks)
+    else:
+        pairs = [_root(xx[t], xy[:, t : t + 1]) for t in range(n_tasks)]
+        starts = np.concatenate([[0], np.cumsum([len(R) for R, _ in pairs])])
+        design = StackedDesign(np.concatenate([R for R, _ in pairs]), starts, [1] * n_tasks)
+        Y = np.concatenate([y.ravel() for _, y in pairs])
+        weights, labels = np.ones(len(Y)), slice(0, len(Y))
+    losses = TaskLosses([Segment(Squared(), 1, slice(0, n_tasks), labels, labels)])
+    return Problem(design, losses, Y, weights, penalty, constant=0.5 * (yy - float(np.sum(Y * Y))))
+
+
+def _root(xx, xy):
+    """R and Y with ``R'R = xx`` and ``R'Y = xy``."""
+    try:
+        R = linalg.cholesky(xx, lower=False)
+        if np.diag(R).min() > 1e-7 * np.diag(R).max():
+            return R, linalg.solve_triangular(R, xy, trans="T", lower=False)
+    except linalg.LinAlgError:
+        pass
+    values, vectors = linalg.eigh(xx)
+    keep = values > len(values) * np.finfo(np.float64).eps * max(values[-1], 0)
+    if not keep.any():
+        return np.zeros((1, len(values))), np.zeros((1, xy.shape[1]))
+    root = np.sqrt(values[keep])
+    return root[:, None] * vectors[:, keep].T, (vectors[:, keep].T @ xy) / root[:, None]
+
+
+def reduced_problem(problem):
+    """A problem with p rows in place of n, for squared loss on shared dense rows whose weights all tasks share."""
+    design = problem.design
+    point = problem.null
+    residual = problem.y - point.eta
+    p = design.n_features
+    xx, xy = np.zeros((p, p)), np.zeros((p, design.n_columns))
+    scale = None if design.inverse_scale is None else design.inverse_scale[:, 0]
+    for rows in row_chunks(design.X):
+        X = design.X[rows]
+        if design.centre is not None:
+            X = X - design.U[rows] @ design.centre[:, :, 0]
+        X = np.asarray(X if scale is None else X * scale, dtype=np.float64)
+        weighted = X * problem.weights[rows]
+        xx += weighted.T @ X
+        xy += weighted.T @ residual[rows]
+    yy = float(np.sum(problem.weights * residual * residual, dtype=np.float64))
+    return _problem_of(xx[None], xy, yy, problem.penalty)
+
+
+def row_chunks(X):
+    """Slices of rows small enough to be worked on without a second X in memory."""
+    step = max(1, CHUNK // max(1, X.shape[1]))
+    return [slice(s, s + step) for s in range(0, X.shape[0], step)]
