@@ -464,5 +464,19 @@ def test_few_specialisations():
         for same in (V, frozen, np.asfortranarray(V), V[::2], V[:, :1]):
             for number in (2, 2.0, np.float32(2), np.float64(2)):
                 results(cpu, same, number, np.bool_(True))
-    for kernel in (cpu._norms, cpu._shrink, cpu._alpha_max, cpu.shrink_row):
-        assert len(kernel.signatures) <= 2
+    for kernel in (cpu._norms, cpu._shrink, cpu._alpha_max):
+        assert len(kernel.signatures) == 2
+
+
+@BACKENDS
+def test_numpy_scalars_do_not_change_the_dtype(kernels):
+    V = random_rows(10).astype(np.float32)
+    entry, row = np.float64(0.1), np.float64(0.5)
+    for q in (1.0, 1.5, 2.0, 3.0, math.inf):
+        assert kernels.row_norms(V, np.float64(q)).dtype == np.float32
+        assert kernels.row_violation(V, entry, row, np.float64(q)).dtype == np.float32
+        U = kernels.shrink_rows(V, entry, row, np.float64(q))
+        assert U.dtype == np.float32
+        assert_array_equal(U, kernels.shrink_rows(V, 0.1, 0.5, q))
+        assert type(kernels.row_alpha_max(V, entry, np.float64(q))) is float
+        assert type(kernels.row_feasible_scale(V, entry, row, np.float64(q))) is float

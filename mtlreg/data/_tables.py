@@ -168,6 +168,8 @@ def concat_rows(parts):
 def as_frame(X, library: str, names, like):
     """A dense table as a data frame of the library; a pandas frame takes over the index of ``like``."""
     if kind(X) == library:
+        X = X.copy(deep=False) if library == "pandas" else X.clone()
+        X.columns = list(names)
         return X
     values = X.to_numpy() if kind(X) in FRAMES else to_numpy(X)
     if library == "pandas":

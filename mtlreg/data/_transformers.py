@@ -13,7 +13,17 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._labels import group_rows
 from ._split import split_task_column
-from ._tables import FRAMES, as_frame, as_table, concat_rows, get_column, insert_column, kind, take_rows
+from ._tables import (
+    FRAMES,
+    as_frame,
+    as_table,
+    column_names,
+    concat_rows,
+    get_column,
+    insert_column,
+    kind,
+    take_rows,
+)
 
 __all__ = ["AppendTask", "KeepTask"]
 
@@ -49,7 +59,8 @@ class KeepTask(TransformerMixin, BaseEstimator):
     Notes
     -----
     A data frame in gives a data frame of the same library out, unless ``set_output`` or the global
-    configuration ask for another one: in an array the name of the task column would be lost.
+    configuration ask for another one: in an array the name of the task column would be lost. Columns whose
+    names are not strings become "x0", "x1", ..., as elsewhere in scikit-learn.
 
     Examples
     --------
@@ -135,6 +146,9 @@ class KeepTask(TransformerMixin, BaseEstimator):
         X = as_table(X)
         validate_data(self, X, skip_check_array=True)
         rest, tasks, self.task_position_ = split_task_column(X, self.task_feature)
+        names = column_names(X) or [None]
+        named = all(isinstance(name, str) for name in names)
+        self._columns = names if named else [f"x{j}" for j in range(X.shape[1])]
         if not self.per_task:
             self.transformer_ = clone(self.transformer)
             return [call(self.transformer_, rest, y, **params)], None
@@ -191,8 +205,9 @@ class KeepTask(TransformerMixin, BaseEstimator):
 
     def _names_in(self):
         """Names of the other columns, and of the task column."""
-        names = list(getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)]))
-        return names[: self.task_position_] + names[self.task_position_ + 1 :], names[self.task_position_]
+        names = list(self._columns)
+        task_name = names.pop(self.task_position_)
+        return names, task_name
 
     def _inner_names(self, inner):
         return list(inner.get_feature_names_out(self._names_in()[0]))
@@ -211,9 +226,7 @@ class KeepTask(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "task_position_")
         own = getattr(self, "feature_names_in_", None)
-        if input_features is None:
-            input_features = own if own is not None else [f"x{j}" for j in range(self.n_features_in_)]
-        names = list(input_features)
+        names = list(self._columns if input_features is None else input_features)
         if own is not None and names != list(own):
             raise ValueError("input_features is not equal to feature_names_in_")
         if len(names) != self.n_features_in_:

@@ -1,0 +1,47 @@
+"""What the checks share: comparisons, arguments that must stay untouched, a second array library."""
+
+from __future__ import annotations
+
+import numpy as np
+
+try:
+    import array_api_strict
+except ImportError:  # then NumPy alone is checked
+    array_api_strict = None
+
+__all__ = ["array_api_strict", "assert_close", "read_only", "require", "same_elsewhere"]
+
+
+def require(condition, message):
+    """Raise an AssertionError with ``message`` unless ``condition`` holds."""
+    if not condition:
+        raise AssertionError(message)
+
+
+def assert_close(actual, wanted, tolerance, message):
+    """Raise unless ``|actual - wanted| <= tolerance * max(1, |wanted|)`` everywhere; infinities must agree."""
+    actual, wanted = np.asarray(actual, dtype=float), np.asarray(wanted, dtype=float)
+    require(actual.shape == wanted.shape, f"{message}: shape {actual.shape} instead of {wanted.shape}")
+    same = actual == wanted
+    error = np.abs(np.where(same, 0, actual - np.where(same, actual, wanted))) / np.maximum(1, np.abs(wanted))
+    worst = float(np.max(np.where(same, 0, error), initial=0))
+    require(worst <= tolerance, f"{message}: off by {worst:.3g} (relative, allowed {tolerance:.3g})")
+
+
+def read_only(a, order="C"):
+    """A copy that cannot be written to."""
+    a = np.array(a, order=order)
+    a.flags.writeable = False
+    return a
+
+
+def same_elsewhere(function, arrays, tolerance, message):
+    """Raise unless ``function`` of ``array_api_strict`` arrays gives what it gives of NumPy arrays."""
+    if array_api_strict is None:
+        return
+    there = function(*(array_api_strict.asarray(a) for a in arrays))
+    here = function(*arrays)
+    for one, other in zip(there, here, strict=True):
+        foreign = isinstance(one, type(array_api_strict.asarray(0.0)))
+        require(foreign or np.ndim(other) == 0, f"{message}: array_api_strict in, {type(one).__name__} out")
+        assert_close(np.asarray(one), other, tolerance, f"{message}: array_api_strict and NumPy differ")
