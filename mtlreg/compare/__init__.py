@@ -110,7 +110,7 @@ def _run(name, X, y, split, classification, task_feature, metric, scorer, folds,
 
 
 def _kept_and_gap(model):
-    """Features with a coefficient, and the certified gap relative to the objective."""
+    """Features with a coefficient, and the certified gap relative to the objective at zero."""
     if isinstance(model, IndependentTasks):
         parts = list(model.models_.values())
         used = np.any([np.any(np.atleast_2d(m.coef_) != 0, axis=0) for m in parts], axis=0)
@@ -122,7 +122,8 @@ def _kept_and_gap(model):
 
 
 def _relative_gap(model):
-    return model.dual_gap_ / max(model.objective_, np.finfo(float).tiny)
+    # the first certificate of a cold start is that of zero coefficients
+    return model.dual_gap_ / max(model.history_["objective"][0], np.finfo(float).tiny)
 
 
 def _metric_for(y, metric):

@@ -34,14 +34,14 @@ def make_family(name, classification, task_feature, random_state):
     """``(estimator, settings of the search)`` of a family."""
     extra = {"single_class": "constant"} if classification else {}
     linear = BlockSparseClassifier if classification else BlockSparseRegressor
-    plain = linear(standardize=True, **extra)
+    plain = linear(standardize=True, tol=1e-4, **extra)
     if name == "independent":
         return IndependentTasks(clone(plain).set_params(q=1.0), task_feature), None
     if name == "pooled":
         return TaskDummies(clone(plain).set_params(q=1.0, fit_intercept=False), task_feature, free=True), "alpha"
     if name == "mlp":
         net = MLPClassifier if classification else MLPRegressor
-        net = net((50,), max_iter=60, learning_rate_init=3e-3, random_state=random_state)
+        net = net((50,), max_iter=200, learning_rate_init=3e-3, random_state=random_state)
         grid = {"estimator__alpha": [1e-2, 1.0]}
         return TaskDummies(_Scaled(net), task_feature), grid
     return plain.set_params(task_feature=task_feature, **_BLOCK_SPARSE[name]), "alpha"

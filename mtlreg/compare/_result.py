@@ -21,7 +21,7 @@ class ModelResult:
     features : float
         Features kept, mean over the splits; NaN where every feature is used.
     gap : float
-        The largest certified gap relative to the objective reached; NaN for models without a certificate.
+        The largest certified gap relative to the objective at zero; NaN for models without a certificate.
     seconds : float
         Search and fit, all splits together.
     """

@@ -52,7 +52,7 @@ _COMMON = {
     ),
     "solver": (
         "auto",
-        """solver : {"auto", "working_set", "coordinate_descent", "fista"}, default="auto"
+        """solver : {"auto", "working_set", "coordinate_descent", "prox_newton", "fista"}, default="auto"
     "auto" chooses by penalty and loss.""",
     ),
     "tol": (

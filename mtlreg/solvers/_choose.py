@@ -6,20 +6,25 @@ from array_api_compat import is_numpy_array
 
 from mtlreg.designs import SharedDesign
 from mtlreg.moments import reduced_problem
-from mtlreg.solvers.descent import coordinate_descent, handles
+from mtlreg.solvers import descent, newton
 from mtlreg.solvers.fista import fista
 from mtlreg.solvers.working_set import working_set
 
 __all__ = ["SOLVERS", "choose", "reduce"]
 
-SOLVERS = {"coordinate_descent": coordinate_descent, "fista": fista, "working_set": working_set}
+SOLVERS = {
+    "coordinate_descent": descent.coordinate_descent,
+    "fista": fista,
+    "prox_newton": newton.prox_newton,
+    "working_set": working_set,
+}
 
 
 def choose(solver, problem):
     """The solver for a problem.
 
-    "auto": working sets for sums over rows (their inner solver is coordinate descent for the squared loss, FISTA for
-    others), FISTA for every other penalty.
+    "auto": working sets for sums over rows (their inner solver is coordinate descent for the squared loss, proximal Newton
+    for other losses with one column a label, FISTA for softmax), FISTA for every other penalty.
     """
     if callable(solver):
         return solver
@@ -29,7 +34,9 @@ def choose(solver, problem):
         raise ValueError(f"solver={solver!r} is not known: give 'auto' or one of {sorted(SOLVERS)}.")
     if solver == "working_set" and problem.penalty.row_kernel() is None:
         raise ValueError(f"solver='working_set' needs a sum over rows, not {type(problem.penalty).__name__}.")
-    if solver == "coordinate_descent" and not handles(problem):
+    if solver == "prox_newton" and not newton.handles(problem):
+        raise ValueError("solver='prox_newton' needs losses other than softmax, NumPy arrays and a sum over rows.")
+    if solver == "coordinate_descent" and not descent.handles(problem):
         raise ValueError("solver='coordinate_descent' needs squared loss, NumPy arrays and a sum over rows.")
     return SOLVERS[solver]
 

@@ -14,40 +14,52 @@ from scipy import sparse
 from mtlreg.designs import StackedDesign
 from mtlreg.kernels import for_array
 
-__all__ = ["coordinate_descent", "handles"]
+__all__ = ["Columns", "coordinate_descent", "handles"]
 
 SWEEPS = 5  # between extrapolations
 CHECK_EVERY = 2  # extrapolations between certificates
 
 
 def handles(problem):
-    """Whether the row sweeps apply: squared loss, a row penalty, an array type with the kernel."""
+    """Whether the method applies: squared loss and `has_sweeps`."""
+    return problem.losses.quadratic and has_sweeps(problem)
+
+
+def has_sweeps(problem):
+    """Whether there are row sweeps for the problem's penalty, array type and layout."""
+    design = problem.design
+    one_column = not isinstance(design, StackedDesign) or design.n_columns == len(design.widths)
     rows = problem.penalty.row_kernel() is not None
-    return rows and problem.losses.quadratic and hasattr(for_array(problem.zero), "sweep_rows")
+    return rows and one_column and hasattr(for_array(problem.zero), "sweep_rows")
 
 
 def coordinate_descent(problem, state, *, max_iter, tolerance):
     """Yield states of block coordinate descent; ``state.n_iter`` counts sweeps."""
     yield state
-    columns = _Columns(problem)
-    kernels = for_array(state.x)
-    entry, row, q, ridge, positive = problem.penalty.row_kernel()
-    W = np.array(state.x, order="C")
-    n_iter = batch = 0
-    while n_iter < max_iter:
-        residual = columns.residual(W, state.Z)
-        iterates = [W.copy()]
-        largest = 0.0
-        for _ in range(SWEEPS):
-            largest = kernels.sweep_rows(*columns.arrays(residual), W, entry, row, q, ridge, positive, 1)
-            iterates.append(W.copy())
-        n_iter += SWEEPS
-        batch += 1
-        if largest > 0:
-            W = _extrapolated(problem, columns, iterates, residual, state.Z)
-        if batch % CHECK_EVERY == 0 or largest == 0 or n_iter >= max_iter:
-            state.x, state.n_iter, state.stalled = W.copy(), n_iter, largest == 0
+    for batch, (W, change) in enumerate(batches(problem, state.x, lambda: state.Z), start=1):
+        n_iter = batch * SWEEPS
+        if batch % CHECK_EVERY == 0 or change == 0 or n_iter >= max_iter:
+            state.x, state.n_iter, state.stalled = W, n_iter, change == 0
             yield state
+
+
+def batches(problem, W, free_coefficients):
+    """Yield ``(W, largest change)`` after every `SWEEPS` sweeps and an extrapolation, without end.
+
+    ``free_coefficients()`` is asked for Z before each batch.
+    """
+    columns = Columns(problem)
+    sweep, kernel = for_array(W).sweep_rows, problem.penalty.row_kernel()
+    while True:
+        W, Z = np.array(W, order="C"), free_coefficients()
+        residual = columns.residual(W, Z)
+        iterates = [W.copy()]
+        for _ in range(SWEEPS):
+            change = sweep(*columns.arrays(residual), W, *kernel, 1)
+            iterates.append(W.copy())
+        if change > 0:
+            W = _extrapolated(problem, columns, iterates, residual, Z)
+        yield W, change
 
 
 def _extrapolated(problem, columns, iterates, residual, Z):
@@ -75,7 +87,7 @@ def _extrapolated(problem, columns, iterates, residual, Z):
     return candidate if better else last
 
 
-class _Columns:
+class Columns:
     """The design's columns as the sweep kernel takes them, with the weights folded in where rows share one."""
 
     def __init__(self, problem):

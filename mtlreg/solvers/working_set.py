@@ -10,8 +10,8 @@ Massias, Gramfort & Salmon (2018), Celer: a fast solver for the lasso with dual 
 
 from __future__ import annotations
 
+from mtlreg.solvers import descent, newton
 from mtlreg.solvers._base import State, solve
-from mtlreg.solvers.descent import coordinate_descent, handles
 from mtlreg.solvers.fista import fista
 
 __all__ = ["working_set"]
@@ -23,7 +23,7 @@ FRACTION = 0.1  # of the present gap, to which a subproblem is solved
 def working_set(problem, state, *, max_iter, tolerance):
     """Yield states after each subproblem; ``state.n_iter`` counts the inner solver's iterations."""
     xp = problem.xp
-    inner = coordinate_descent if handles(problem) else fista
+    inner = inner_solver(problem)
     scale = problem.null.value
     rows, fraction, size = None, FRACTION, SMALLEST
     yield state
@@ -48,6 +48,13 @@ def working_set(problem, state, *, max_iter, tolerance):
         state.n_iter += max(solution.n_iter, 1)
         state.stalled = unchanged and goal <= 0.2 * tolerance and not solution.converged
         yield state
+
+
+def inner_solver(problem):
+    """What solves the subproblems: sweeps for squared loss, Newton for other scalar losses, FISTA for the rest."""
+    if descent.handles(problem):
+        return descent.coordinate_descent
+    return newton.prox_newton if newton.handles(problem) else fista
 
 
 def _choose_rows(problem, state, size):

@@ -1,7 +1,7 @@
 """Checks for those who add a loss, penalty, design or solver of their own.
 
-Every check raises an AssertionError that says what is wrong, and needs nothing but NumPy (and ``array_api_strict`` where it
-is installed). The package's own tests run them over all it exports.
+Every check raises an AssertionError that says what is wrong, and needs nothing but NumPy (and
+``array_api_strict`` where it is installed). The package's own tests run them over all it exports.
 """
 
 from mtlreg.testing._designs import check_design

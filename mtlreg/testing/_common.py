@@ -19,12 +19,13 @@ def require(condition, message):
 
 
 def assert_close(actual, wanted, tolerance, message):
-    """Raise unless ``|actual - wanted| <= tolerance * max(1, |wanted|)`` everywhere; infinities must agree."""
+    """Raise unless ``|actual - wanted| <= tolerance * max(1, |wanted|)`` everywhere; inf only with inf."""
     actual, wanted = np.asarray(actual, dtype=float), np.asarray(wanted, dtype=float)
     require(actual.shape == wanted.shape, f"{message}: shape {actual.shape} instead of {wanted.shape}")
-    same = actual == wanted
-    error = np.abs(np.where(same, 0, actual - np.where(same, actual, wanted))) / np.maximum(1, np.abs(wanted))
-    worst = float(np.max(np.where(same, 0, error), initial=0))
+    finite = np.isfinite(actual) & np.isfinite(wanted)
+    require(bool(np.all(finite | (actual == wanted))), f"{message}: {actual} instead of {wanted}")
+    actual, wanted = np.where(finite, actual, 0), np.where(finite, wanted, 0)
+    worst = float(np.max(np.abs(actual - wanted) / np.maximum(1, np.abs(wanted)), initial=0))
     require(worst <= tolerance, f"{message}: off by {worst:.3g} (relative, allowed {tolerance:.3g})")
 
 

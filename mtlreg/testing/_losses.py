@@ -12,7 +12,7 @@ from mtlreg.testing._common import assert_close, read_only, require, same_elsewh
 __all__ = ["check_loss"]
 
 LABELS = {
-    "regression": np.array([-3.0, -0.2, 0.0, 1.0, 20.0]),
+    "regression": np.array([-3.0, -0.2, 0.0, 1.0, 12.0]),
     "binary": np.array([0.0, 1.0]),
     "count": np.array([0.0, 1.0, 1.5, 7.0]),
     "multiclass": np.array([0.0, 1.0, 2.0]),
@@ -23,9 +23,10 @@ BAD_LABELS = {"binary": 2.0, "count": -1.0}
 def check_loss(loss, labels=None):
     """Check a loss against the protocol of `mtlreg.losses.Loss`.
 
-    Derivatives are compared with differences, the conjugate with the Fenchel-Young relation and with a search; the minimum
-    over ``eta`` must be 0 and ``curvature`` the supremum of the second derivative. Arguments stay untouched, float32 stays
-    float32, extreme predictors give finite values, and ``array_api_strict`` arrays (if installed) the same results.
+    Derivatives are compared with differences, the conjugate with the Fenchel-Young relation and with a
+    search; the minimum over ``eta`` must be 0 and ``curvature`` the supremum of the second derivative.
+    Arguments stay untouched, float32 stays float32, extreme predictors give finite values, and
+    ``array_api_strict`` arrays (if installed) the same results.
 
     Parameters
     ----------
@@ -70,19 +71,13 @@ def _inner(v, eta, y):
     return np.sum(v * eta, axis=-1) if eta.ndim > y.ndim else v * eta
 
 
-def _columns(loss, eta):
-    """Unit directions of one predictor."""
-    return np.eye(eta.shape[-1]) if loss.kind == "multiclass" else np.ones((1, 1))[0]
-
-
 def _check_derivatives(loss, y, eta, name):
     gradient, hessian = loss.gradient(y, eta), loss.hessian(y, eta)
     require(gradient.shape == eta.shape, f"{name}: gradient has shape {gradient.shape} for eta {eta.shape}")
-    h = 1e-5
-    for k, unit in enumerate(_columns(loss, eta)):
+    wide, h = loss.kind == "multiclass", 1e-5
+    for k, unit in enumerate(np.eye(eta.shape[-1]) if wide else [1.0]):
         up, down = eta + h * unit, eta - h * unit
         slope = (loss.value(y, up) - loss.value(y, down)) / (2 * h)
-        wide = loss.kind == "multiclass"
         assert_close(gradient[..., k] if wide else gradient, slope, 1e-6, f"{name}: gradient is not that of value")
         # where the second derivative jumps, a difference means nothing
         jump = np.abs(loss.hessian(y, eta + 2 * h * unit) - loss.hessian(y, eta - 2 * h * unit)) > 0.1
@@ -127,7 +122,10 @@ def _check_conjugate(loss, y, eta, name):
     else:
         off = np.zeros_like(eta)
         off[:, 0] = 0.5
-        require(bool(np.all(np.isinf(loss.conjugate(y, off)))), f"{name}: conjugate is finite where v does not sum to 0")
+        require(
+            bool(np.all(np.isinf(loss.conjugate(y, off)))),
+            f"{name}: conjugate is finite where v does not sum to 0",
+        )
 
 
 def _search_conjugate(loss, labels, name):
@@ -144,7 +142,10 @@ def _search_conjugate(loss, labels, name):
             if best > near + 1e-3:  # still growing at the end of the grid
                 require(conjugate > best, f"{what}, but the supremum is over {best:.8g}")
             else:
-                require(abs(conjugate - best) <= 1e-6 * max(1, abs(best)), f"{what}, but the supremum is {best:.8g}")
+                require(
+                    abs(conjugate - best) <= 1e-6 * max(1, abs(best)),
+                    f"{what}, but the supremum is {best:.8g}",
+                )
 
 
 def _check_curvature(loss, y, eta, name):
@@ -155,8 +156,14 @@ def _check_curvature(loss, y, eta, name):
         hessian = np.linalg.eigvalsh(hessian)
     top, low = float(np.max(hessian)), float(np.min(hessian))
     require(low >= -1e-12, f"{name}: the second derivative {low:.3g} is negative")
-    require(top <= loss.curvature * (1 + 1e-12), f"{name}: second derivative {top:.6g} over curvature {loss.curvature:.6g}")
-    require(top >= 0.99 * loss.curvature, f"{name}: curvature {loss.curvature:.6g} is never reached (most: {top:.6g})")
+    require(
+        top <= loss.curvature * (1 + 1e-12),
+        f"{name}: second derivative {top:.6g} over curvature {loss.curvature:.6g}",
+    )
+    require(
+        top >= 0.99 * loss.curvature,
+        f"{name}: curvature {loss.curvature:.6g} is never reached (most: {top:.6g})",
+    )
 
 
 def _check_extremes(loss, labels, name):

@@ -1,0 +1,306 @@
+"""Checks of one penalty."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+from sklearn.base import clone
+
+from mtlreg.testing._common import assert_close, read_only, require, same_elsewhere
+
+__all__ = ["check_penalty"]
+
+SHAPES = ((9, 4), (5, 1), (1, 3))
+
+
+def check_penalty(penalty, shape=None, seed=0):
+    """Check a convex penalty against the protocol of `mtlreg.penalties.Penalty`.
+
+    * ``value`` is convex, 0 at 0 and does not fall with ``alpha``.
+    * ``prox`` minimises what it should: no perturbation gets below it by more than strong convexity allows.
+    * ``conjugate`` obeys the Fenchel-Young inequality, with equality at pairs that the prox gives.
+    * ``feasible_scale`` and ``alpha_max`` are exact from both sides; W = 0 is optimal iff alpha >= alpha_max.
+    * ``row_kernel`` and ``row_violations``, where given, agree with the rest.
+    * Arguments stay untouched, Fortran order and read-only memory are taken, float32 stays float32,
+      ``array_api_strict`` arrays (if installed) give the same; parameters, clones and pickles work as in
+      scikit-learn.
+
+    Parameters
+    ----------
+    penalty : Penalty
+        With ``alpha > 0``.
+    shape : (int, int), default=None
+        Of W; None tries several. Penalties with a structure (a graph, an order) may need a given number of
+        columns.
+    seed : int, default=0
+
+    Raises
+    ------
+    AssertionError
+        Saying what does not hold.
+    """
+    penalty.check()
+    require(float(penalty.alpha) > 0, "check_penalty needs alpha > 0")
+    for one in SHAPES if shape is None else (shape,):
+        check = _Check(penalty, one, np.random.default_rng(seed))
+        check.values()
+        check.prox()
+        check.conjugate()
+        check.feasible_scale()
+        check.alpha_max()
+        check.row_kernel()
+        check.arrays()
+    _check_parameters(penalty, check)
+
+
+class _Check:
+    """A penalty with random arguments for it; ``x`` is one matrix or a stack of parts, W and G always one
+    matrix."""
+
+    def __init__(self, penalty, shape, rng):
+        self.penalty, self.shape, self.rng = penalty, shape, rng
+        self.parts = len(penalty.part_names)
+        self.name = f"{penalty!r} at shape {shape}"
+        # arguments of prox at which some rows, some entries and nothing become zero
+        self.size = 1.5 * self.strength()
+
+    def strength(self):
+        """The largest entry of the dual constraint's boundary in a random direction."""
+        V = self.rng.standard_normal(self.shape)
+        try:
+            alpha = self.penalty.alpha_max(V)
+        except NotImplementedError:
+            return 1.0
+        return float(self.penalty.alpha) / alpha if alpha > 0 else 1.0
+
+    def random(self, size=1.0):
+        """Coefficients x with magnitudes that differ."""
+        shape = (self.parts, *self.shape) if self.parts else self.shape
+        return size * self.rng.standard_normal(shape) * 10.0 ** self.rng.uniform(-1, 1, (*shape[:-1], 1))
+
+    def matrix(self, size=1.0):
+        return size * self.rng.standard_normal(self.shape) * 10.0 ** self.rng.uniform(-1, 1, (self.shape[0], 1))
+
+    def spread(self, V):
+        return np.broadcast_to(V, (self.parts, *self.shape)) if self.parts else V
+
+    def total(self, x):
+        return x.sum(axis=0) if self.parts else x
+
+    def inside(self, x):
+        """A point near x where the penalty is finite."""
+        return self.penalty.prox(x, 1e-8)
+
+    # -- the function itself
+    # -----------------------------------------------------------------------------------
+
+    def values(self):
+        p, name = self.penalty, self.name
+        zero = np.zeros_like(self.random())
+        require(p.value(zero) == 0, f"{name}: value(0) is {p.value(zero)}")
+        stronger = p.with_alpha(2 * p.alpha)
+        for _ in range(10):
+            a, b = self.inside(self.random()), self.inside(self.random())
+            value_a, value_b, middle = p.value(a), p.value(b), p.value(0.5 * (a + b))
+            require(isinstance(value_a, float), f"{name}: value is a {type(value_a).__name__}, not a float")
+            require(np.isfinite(value_a) and value_a >= 0, f"{name}: value {value_a} at a point prox gives")
+            slack = 1e-12 * (value_a + value_b)
+            require(middle <= 0.5 * (value_a + value_b) + slack, f"{name}: value is not convex")
+            require(stronger.value(a) >= value_a - slack, f"{name}: value falls as alpha grows")
+
+    def prox(self):
+        """At the minimum Z of ``h = |Z - V|^2 / 2 + step Omega(Z)``, ``h(Z + d) >= h(Z) + |d|^2 / 2`` for all d."""
+        p, name = self.penalty, self.name
+        for step in (0.1, 1.0, 7.0):
+            for _ in range(3):
+                V = self.random(self.size * step)
+                Z = p.prox(V, step)
+                require(Z.shape == V.shape, f"{name}: prox gives shape {Z.shape} for {V.shape}")
+
+                def objective(Z, V=V, step=step):
+                    return 0.5 * float(np.sum((Z - V) ** 2)) + step * p.value(Z)
+
+                least = objective(Z)
+                require(np.isfinite(least), f"{name}: prox(V, {step}) is outside the domain of value")
+                for d in self.perturbations(Z, V):
+                    gain = least + 0.5 * float(np.sum(d * d)) - objective(Z + d)
+                    scale = 1 + least + float(np.sum(V * V))
+                    message = f"{name}: prox(V, {step}) is not the minimum: another point is lower by {gain:.3g}"
+                    require(gain <= 1e-13 * scale, message)
+
+    def perturbations(self, Z, V):
+        for size in (1e-5, 1e-3, 0.1, 1.0):
+            size *= max(1e-3, float(np.max(np.abs(V))))
+            d = self.rng.standard_normal(Z.shape)
+            yield size * d
+            yield size * d * (Z != 0)
+            yield size * d * (self.rng.random(Z.shape) < 1.5 / Z.size)
+            yield size * d * (self.rng.random((*Z.shape[:-1], 1)) < 0.3)
+            yield np.abs(size * d)
+        for share in (1e-4, 0.01, 0.3):
+            yield share * (V - Z)
+            yield -share * Z
+            yield share * Z
+            yield share * np.sign(Z) * float(np.max(np.abs(Z)))
+
+    # -- duality
+    # -------------------------------------------------------------------------------------------------
+
+    def conjugate(self):
+        p, name = self.penalty, self.name
+        for _ in range(5):
+            V = self.matrix(self.size)
+            scale = p.feasible_scale(V)
+            conjugate = p.conjugate(scale * V)
+            require(np.isfinite(conjugate), f"{name}: conjugate(s V) is {conjugate} at s = feasible_scale(V)")
+            require(p.dual(V) == (scale, conjugate), f"{name}: dual(V) is not (s, conjugate(s V))")
+            for size in (0.01, 1.0, 30.0):
+                x = self.inside(self.random(size))
+                value, product = p.value(x), scale * float(np.sum(V * self.total(x)))
+                excess = (product - value - conjugate) / (1 + abs(product))
+                require(excess <= 1e-12, f"{name}: conjugate(V) is below <V, W> - value(W) by {excess:.3g}")
+            self.equality(V * (1.0 if self.parts else 3.0))
+
+    def equality(self, A):
+        """At W = prox(A, 1), V = A - W is a subgradient: value(W) + conjugate(V) = <V, W>."""
+        p, name = self.penalty, self.name
+        x = p.prox(self.spread(A), 1.0)
+        for _ in range(3000 if self.parts else 0):  # parts share one subgradient: proximal gradient steps
+            before, x = x, p.prox(x + (A - self.total(x)) / self.parts, 1.0 / self.parts)
+            if np.array_equal(before, x):
+                break
+        V = A - self.total(x)
+        scale, conjugate = p.dual(V)
+        tolerance = 1e-6 if self.parts else 1e-10
+        require(scale >= 1 - tolerance, f"{name}: feasible_scale of a subgradient is {scale:.15g}, not 1")
+        value, product = p.value(x), float(np.sum(V * self.total(x)))
+        size = 1 + abs(value) + abs(product)
+        message = f"{name}: value(W) + conjugate(V) is not <V, W> at a subgradient V"
+        assert_close((value + conjugate) / size, product / size, 10 * tolerance, message)
+
+    def feasible_scale(self):
+        p, name = self.penalty, self.name
+        require(p.feasible_scale(np.zeros(self.shape)) == 1, f"{name}: feasible_scale(0) is not 1")
+        for size in (0.01, 1.0, 100.0):
+            V = self.matrix(size * self.size)
+            scale = p.feasible_scale(V)
+            require(0 <= scale <= 1, f"{name}: feasible_scale is {scale}")
+            require(np.isfinite(p.conjugate(scale * V)), f"{name}: feasible_scale(V) is too large")
+            require(p.feasible_scale(0.999 * scale * V) == 1, f"{name}: feasible_scale of a feasible V is not 1")
+            if scale < 1:
+                above = p.conjugate(max(scale * (1 + 1e-9), 1e-12) * V)
+                require(above == float("inf"), f"{name}: feasible_scale(V) = {scale:.15g} is too small")
+
+    def alpha_max(self):
+        """W = 0 is optimal iff -G is a subgradient at 0, that is iff prox(-G, 1) = 0."""
+        p, name = self.penalty, self.name
+        try:
+            require(p.alpha_max(np.zeros(self.shape)) == 0, f"{name}: alpha_max(0) is not 0")
+        except NotImplementedError:
+            return
+        for size in (1e-3, 1.0, 1e3):
+            for G in (self.matrix(size), np.abs(self.matrix(size))):
+                alpha = p.alpha_max(G)
+                require(isinstance(alpha, float) and alpha >= 0, f"{name}: alpha_max is {alpha!r}")
+                above = p.with_alpha(max(alpha * (1 + 1e-12), 1e-300)).prox(self.spread(-G), 1.0)
+                require(
+                    not np.any(above),
+                    f"{name}: alpha_max = {alpha:.15g} is too small: prox(-G, 1) is not 0 there",
+                )
+                if alpha > 0:
+                    below = p.with_alpha(alpha * (1 - 1e-9)).prox(self.spread(-G), 1.0)
+                    require(np.any(below), f"{name}: alpha_max = {alpha:.15g} is too large")
+
+    # -- capabilities
+    # ---------------------------------------------------------------------------------------------
+
+    def row_kernel(self):
+        p, name = self.penalty, self.name
+        if p.row_kernel() is None:
+            return
+        entry, row, q, ridge, _ = p.row_kernel()
+        W = self.inside(self.random())
+        norms = np.array([np.linalg.norm(w, q) for w in W])
+        value = entry * np.abs(W).sum() + row * norms.sum() + 0.5 * ridge * (W * W).sum()
+        assert_close(p.value(W), value, 1e-12, f"{name}: value is not what row_kernel says")
+        V = self.matrix(2 * self.size)
+        for j in range(len(V)):  # a row violates the constraint iff, were it alone, W = 0 would not be optimal
+            violation = p.row_violations(V)[j]
+            moved = bool(np.any(p.prox(np.where(np.arange(len(V))[:, None] == j, V, 0), 1.0)))
+            require(
+                (violation > 0) == moved,
+                f"{name}: row_violations(V)[{j}] = {violation:.3g}, but prox says {moved}",
+            )
+
+    # -- arrays
+    # -----------------------------------------------------------------------------------------------------
+
+    def arrays(self):
+        p, name = self.penalty, self.name
+
+        def everything(x, V):
+            with_max = [p.alpha_max(V)] if self.has_alpha_max() else []
+            return [
+                p.value(p.prox(x, 0.5)),
+                p.prox(x, 0.5),
+                p.feasible_scale(V),
+                p.conjugate(0.5 * V),
+                *with_max,
+            ]
+
+        for order in "CF":
+            x, V = read_only(self.random(self.size), order), read_only(self.matrix(0.1 * self.size), order)
+            plain, before = everything(np.array(x, order="C"), np.array(V, order="C")), (x.copy(), V.copy())
+            for one, other in zip(everything(x, V), plain, strict=True):
+                assert_close(one, other, 1e-13, f"{name}: the order in memory changes the result")
+            same = np.array_equal(x, before[0]) and np.array_equal(V, before[1])
+            require(same, f"{name}: an argument was changed")
+        same_elsewhere(everything, [np.array(x), np.array(V)], 1e-10, name)
+        x, V = x.astype(np.float32), V.astype(np.float32)
+        small, wide = p.prox(x, 0.5), p.prox(x.astype(float), 0.5)
+        require(small.dtype == np.float32, f"{name}: prox gives {small.dtype} for float32")
+        size = float(np.max(np.abs(x)))
+        assert_close(small / size, wide / size, 1e-5, f"{name}: prox in float32")
+        for method, argument in [("value", small), ("feasible_scale", V)]:
+            there = getattr(p, method)(argument)
+            message = f"{name}: {method} in float32"
+            assert_close(there, getattr(p, method)(argument.astype(float)), 1e-5, message)
+            require(isinstance(there, float), f"{message}: {type(there).__name__}, not a float")
+        require(
+            np.isfinite(p.conjugate(p.feasible_scale(V) * V)),
+            f"{name}: float32 V is infeasible after scaling",
+        )
+
+    def has_alpha_max(self):
+        try:
+            self.penalty.alpha_max(np.zeros(self.shape))
+        except NotImplementedError:
+            return False
+        return True
+
+
+def _check_parameters(penalty, check):
+    name = repr(penalty)
+    alpha = penalty.alpha
+    other = penalty.with_alpha(3.0 * alpha)
+    require(other is not penalty and penalty.alpha == alpha, f"{name}: with_alpha changes the penalty itself")
+    require(other.alpha == 3.0 * alpha, f"{name}: with_alpha({3 * alpha}).alpha is {other.alpha}")
+    require(type(other) is type(penalty), f"{name}: with_alpha gives another class")
+    x = check.inside(check.random())
+    value = penalty.value(x)
+    for what, copied in [("clone", clone(penalty)), ("a pickle", pickle.loads(pickle.dumps(penalty)))]:
+        require(copied.value(x) == value, f"{name}: {what} has another value")
+        require(set(copied.get_params()) == set(penalty.get_params()), f"{name}: {what} has other parameters")
+    shallow = penalty.get_params(deep=False)
+    rebuilt = type(penalty)(**shallow)
+    for key, given in shallow.items():
+        require(getattr(rebuilt, key) is given, f"{name}: the constructor changes {key}")
+    rebuilt = clone(penalty).set_params(**{k: v for k, v in penalty.get_params().items() if "__" in k or k == "alpha"})
+    require(rebuilt.value(x) == value, f"{name}: set_params(**get_params()) changes the value")
+    for bad in (-1.0, float("nan")):
+        try:
+            penalty.with_alpha(bad).check()
+        except ValueError:
+            continue
+        raise AssertionError(f"{name}: check accepts alpha = {bad}")
