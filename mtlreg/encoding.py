@@ -139,6 +139,7 @@ class Encoding:
         intercept = np.zeros(design.n_columns, dtype=blocks[0].dtype)
         if self.free is not None:
             total = sum(blocks)
+            Z = self.problem.null.Z if Z is None else Z  # a problem in moments has none of its own
             Z = _host(Z) if design.centre is None else _host(Z) - _host(design.shift(design.namespace.asarray(total)))
             intercept, coef = self.free.decode(Z)
             blocks[0][self.free.features] += coef

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from mtlreg.encoding import encode
+from mtlreg.estimators._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
 from mtlreg.estimators._parameters import check_parameters
 from mtlreg.losses import as_loss
 from mtlreg.path import alpha_grid, solve_path
@@ -18,7 +19,7 @@ from mtlreg.validation import read_features, spread_by_task
 __all__ = ["MultiTaskBase"]
 
 
-class MultiTaskBase(BaseEstimator):
+class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
     """Base of the estimators whose model is a `Problem`."""
 
     # -- what subclasses say -----------------------------------------------------------------------------------
@@ -37,6 +38,7 @@ class MultiTaskBase(BaseEstimator):
 
     # -- fitting -----------------------------------------------------------------------------------------------
 
+    @with_callbacks
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 
@@ -53,9 +55,11 @@ class MultiTaskBase(BaseEstimator):
         -------
         self
         """
+        callbacks = FitCallbacks(self, X, y)
         # All work is done on a copy, so that an error or an interrupt leaves this estimator as it was.
         work = copy.copy(self)
         encoding, table = work._encode(X, y, sample_weight)
+        named = work._names(encoding, table)
         solution = solve(
             encoding.problem,
             work.solver,
@@ -63,9 +67,11 @@ class MultiTaskBase(BaseEstimator):
             tol=work.tol,
             max_iter=work.max_iter,
             verbose=work.verbose,
+            callback=callbacks.on_certificate(lambda state: named | work._values(encoding, table, state)),
         )
-        work._store(encoding, table, solution)
+        work.__dict__.update(named, **work._values(encoding, table, solution), **work._quality(solution))
         self.__dict__ = work.__dict__
+        callbacks.end()
         return self
 
     def alpha_max(self, X, y, sample_weight=None):
@@ -139,28 +145,43 @@ class MultiTaskBase(BaseEstimator):
             return None
         return State(*encoding.encode(parts, np.atleast_1d(self.intercept_)))
 
-    def _store(self, encoding, table, solution):
-        coef, intercept, parts = encoding.decode(solution.x, solution.Z)
+    def _values(self, encoding, table, at):
+        """Fitted attributes that hold the coefficients at a state or solution."""
+        coef, intercept, parts = encoding.decode(at.x, at.Z)
         flat = table.single and self._flat_when_single
         shape = (lambda a: a[0]) if flat else (lambda a: a)
         names = encoding.problem.penalty.part_names or ("coef",)
+        return {
+            "coef_": shape(coef),
+            "intercept_": float(intercept[0]) if flat else intercept,
+            "components_": {name: shape(part) for name, part in zip(names, parts, strict=True)},
+        }
+
+    def _names(self, encoding, table):
+        """Fitted attributes that say what the coefficients belong to."""
+        return {
+            "tasks_": table.tasks,
+            "columns_": encoding.columns,
+            "task_position_": table.task_position,
+            "n_features_in_": self.n_features_in_,
+            "_single": table.single,
+            "_losses": [target.loss for target in encoding.targets],
+            "_widths": [target.width for target in encoding.targets],
+            **({"feature_names_in_": self.feature_names_in_} if hasattr(self, "feature_names_in_") else {}),
+            **self._learned(encoding),
+        }
+
+    @staticmethod
+    def _quality(solution):
+        """Fitted attributes that say how well the problem is solved."""
         history = np.array(solution.history, dtype=float).T
-        self.coef_ = shape(coef)
-        self.intercept_ = float(intercept[0]) if flat else intercept
-        self.components_ = {name: shape(part) for name, part in zip(names, parts, strict=True)}
-        self.tasks_ = table.tasks
-        self.columns_ = encoding.columns
-        self.n_iter_ = max(int(solution.n_iter), 1)
-        self.dual_gap_ = float(solution.gap)
-        self.objective_ = float(solution.objective)
-        self.converged_ = bool(solution.converged)
-        self.history_ = dict(zip(("iteration", "seconds", "objective", "gap"), history, strict=True))
-        self.task_position_ = table.task_position
-        self._single = table.single
-        self._losses = [target.loss for target in encoding.targets]
-        self._widths = [target.width for target in encoding.targets]
-        for name, value in self._learned(encoding).items():
-            setattr(self, name, value)
+        return {
+            "n_iter_": max(int(solution.n_iter), 1),
+            "dual_gap_": float(solution.gap),
+            "objective_": float(solution.objective),
+            "converged_": bool(solution.converged),
+            "history_": dict(zip(("iteration", "seconds", "objective", "gap"), history, strict=True)),
+        }
 
     #: whether coef_ and intercept_ lose the axis of tasks for a 1-D y
     _flat_when_single = False

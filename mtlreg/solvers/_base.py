@@ -96,7 +96,6 @@ def solve(
     eps = float(problem.xp.finfo(problem.design.dtype).eps)
     scale = problem.null.value if scale is None else scale
     tolerance = max(tol, 50 * eps) * scale
-    whole = problem
     if solver == "auto":
         problem = reduce(problem)
     if start is None or start.x.shape != problem.zero.shape:
@@ -125,9 +124,10 @@ def solve(
                 f"[mtlreg] iteration {state.n_iter:6d}  objective {certificate.objective:.10g}  "
                 f"gap {certificate.gap:.3g} (to reach: {tolerance:.3g})  {elapsed:.2f} s"
             )
+        stop = callback is not None and callback(state)
         if done or state.stalled or state.n_iter >= max_iter:
             break
-        if callback is not None and callback(state):
+        if stop:
             warn = False
             break
     gap = max(best.certificate.objective - best_dual, 0.0)
@@ -142,7 +142,7 @@ def solve(
         )
     return Solution(
         best.x,
-        best.Z if problem is whole else whole.null.Z,
+        best.Z,
         gap,
         best.certificate.objective,
         tolerance,
