@@ -32,7 +32,7 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
         """``(Table, targets)`` of fit's arguments."""
         raise NotImplementedError
 
-    def _learned(self, encoding):
+    def _learned(self, encoding, table):
         """Fitted attributes beyond the common ones."""
         return {}
 
@@ -168,7 +168,7 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
             "_losses": [target.loss for target in encoding.targets],
             "_widths": [target.width for target in encoding.targets],
             **({"feature_names_in_": self.feature_names_in_} if hasattr(self, "feature_names_in_") else {}),
-            **self._learned(encoding),
+            **self._learned(encoding, table),
         }
 
     @staticmethod

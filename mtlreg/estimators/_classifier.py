@@ -45,14 +45,14 @@ class ClassifierBase(ClassifierMixin, MultiTaskBase):
         targets = class_targets(table, losses, self.class_weight, self.single_class, self.multi_class)
         return table, targets
 
-    def _learned(self, encoding):
+    def _learned(self, encoding, table):
         classes = [target.classes for target in encoding.targets]
         learned = {"_task_class_list": classes}
         if self.task_feature is not None:
             learned["classes_"] = np.unique(np.concatenate(classes))
-            learned["task_classes_"] = dict(zip(self.tasks_.tolist(), classes, strict=True))
+            learned["task_classes_"] = dict(zip(table.tasks.tolist(), classes, strict=True))
         else:
-            learned["classes_"] = classes[0] if self._single else classes
+            learned["classes_"] = classes[0] if table.single else classes
         return learned
 
     # -- prediction --------------------------------------------------------------------------------------------
