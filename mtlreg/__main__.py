@@ -15,7 +15,7 @@ SIZES = (10, 20, 40)
 
 
 def digits_tasks(missing=0.2, random_state=0):
-    """X (1797, 64), Y (1797, 10) with ``Y[i, d] = 1`` if image i shows digit d, a share of labels missing (NaN), digits."""
+    """X (1797, 64), Y (1797, 10) with ``Y[i, d] = 1`` if image i shows digit d (NaN where missing), and the digits."""
     X, digit = load_digits(return_X_y=True)
     Y = (digit[:, None] == np.arange(10)).astype(float)
     Y[np.random.default_rng(random_state).random(Y.shape) < missing] = np.nan
@@ -44,7 +44,9 @@ def main(argv=None):
         parser.error("--splits must be at least 1")
     clock = time.perf_counter()
     X, Y, digit = digits_tasks(random_state=args.seed)
-    print("Ten tasks from scikit-learn's digits: does the image show digit 0, 1, ..., 9? 20 % of the labels are missing.\n")
+    print(
+        "Ten tasks from scikit-learn's digits: does the image show 0, 1, ..., 9? 20 % of the labels are missing.\n"
+    )
     for name, text in FAMILIES.items():
         print(f"  {name:13s} {text}")
     comparisons = {}

@@ -66,6 +66,10 @@ class Design:
         """
         raise NotImplementedError
 
+    def coefficient_columns(self, segment):
+        """The slice of W's columns that a segment has."""
+        raise NotImplementedError
+
     # -- the linear map ---------------------------------------------------------------------------------------
 
     @property
@@ -119,9 +123,7 @@ class Design:
             return self
         gram_u = self.free_gram(weights)
         xp = array_namespace(gram_u)
-        XU = [
-            self.adjoint(self.X, weights * self.rows_to_columns(self.U[:, i])) for i in range(self.U.shape[1])
-        ]
+        XU = [self.adjoint(self.X, weights * self.rows_to_columns(self.U[:, i])) for i in range(self.U.shape[1])]
         inverse = pinv_psd(gram_u)  # (columns, k, k)
         right = xp.permute_dims(xp.stack(XU), (2, 0, 1))  # (columns, k, p)
         self.centre = xp.permute_dims(inverse @ right, (1, 2, 0))
@@ -130,9 +132,7 @@ class Design:
     def free_gram(self, weights):
         """``U' diag(weights) U`` of every column: (1 or n_columns, k, k)."""
         xp = array_namespace(self.U)
-        rows = [
-            self.adjoint(self.U, weights * self.rows_to_columns(self.U[:, i])) for i in range(self.U.shape[1])
-        ]
+        rows = [self.adjoint(self.U, weights * self.rows_to_columns(self.U[:, i])) for i in range(self.U.shape[1])]
         return xp.permute_dims(xp.stack(rows), (2, 0, 1))
 
     def square_sums(self, weights):
@@ -203,6 +203,9 @@ class SharedDesign(Design):
         xp = array_namespace(h)
         return A.T @ xp.reshape(h, (h.shape[0], -1))
 
+    def coefficient_columns(self, segment):
+        return segment.columns
+
 
 class StackedDesign(Design):
     """Every task has its own rows, which stand together; flat predictors.
@@ -255,9 +258,7 @@ class StackedDesign(Design):
         xp = array_namespace(R)
         parts = [
             block.T @ xp.reshape(R[s:e], (-1, w))
-            for block, s, e, w in zip(
-                self._tasks_of(A), self.offsets, self.offsets[1:], self.widths, strict=False
-            )
+            for block, s, e, w in zip(self._tasks_of(A), self.offsets, self.offsets[1:], self.widths, strict=False)
         ]
         return xp.concat(parts, axis=1)
 
@@ -280,6 +281,9 @@ class StackedDesign(Design):
             at += size
         return xp.concat(parts, axis=1)
 
+    def coefficient_columns(self, segment):
+        return slice(self.columns[segment.tasks.start], self.columns[segment.tasks.stop])
+
 
 def pinv_psd(H):
     """Pseudo-inverse of a stack of symmetric positive semidefinite matrices."""
@@ -288,6 +292,4 @@ def pinv_psd(H):
     floor = xp.max(values, axis=-1, keepdims=True) * (H.shape[-1] * xp.finfo(H.dtype).eps * 4)
     keep = values > xp.clip(floor, min=0)
     inverse = xp.where(keep, 1 / xp.where(keep, values, xp.ones_like(values)), xp.zeros_like(values))
-    return (vectors * inverse[..., None, :]) @ xp.permute_dims(
-        vectors, (*range(H.ndim - 2), H.ndim - 1, H.ndim - 2)
-    )
+    return (vectors * inverse[..., None, :]) @ xp.permute_dims(vectors, (*range(H.ndim - 2), H.ndim - 1, H.ndim - 2))

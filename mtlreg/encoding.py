@@ -1,7 +1,7 @@
 """From a `Table` to the arrays of a problem, and from its solution back to coefficients.
 
-Each task gets a loss and one or more columns of W: one for regression, counts and two classes; K for K classes, with one
-softmax loss or K binary ones.
+Each task gets a loss and one or more columns of W: one for regression, counts and two classes; K for K classes, with
+one softmax loss or K binary ones.
 """
 
 from __future__ import annotations
@@ -102,9 +102,7 @@ def _task_arrays(table, t):
 def _report_single_class(table, t, label, single_class):
     text = f"Task {table.tasks[t]!r} has only one class, {label!r}"
     if single_class == "error":
-        raise ValueError(
-            f"{text}. Drop the task, or give single_class='constant' to predict that class for it."
-        )
+        raise ValueError(f"{text}. Drop the task, or give single_class='constant' to predict that class for it.")
     warnings.warn(f"{text}: it is predicted always, and the task takes no part in the fit.", stacklevel=2)
 
 

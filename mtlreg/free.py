@@ -34,6 +34,7 @@ class FreeDirections:
         self._column_weights = losses.expand(weights)
         self._inverse = pinv_psd(design.free_gram(self._column_weights))
         self._bounds = [self._curvature_bound(s) for s in losses.segments]
+        self._slices = [design.coefficient_columns(s) for s in losses.segments]
 
     @property
     def zero(self):
@@ -108,13 +109,13 @@ class FreeDirections:
         xp = array_namespace(eta)
         k = self.design.U.shape[1]
         steps, at = [], 0
-        for s, bound in zip(self.losses.segments, self._bounds, strict=True):
+        for s, columns, bound in zip(self.losses.segments, self._slices, self._bounds, strict=True):
             H = self._hessian(s, eta)
             n_groups, size = H.shape[0], H.shape[1]
             mu = damping[at : at + n_groups][:, None, None]
             at += n_groups
             H = H + mu * (H if bound is None else bound)
-            g = xp.reshape(gradient[:, s.columns], (k, n_groups, s.n_columns))
+            g = xp.reshape(gradient[:, columns], (k, n_groups, s.n_columns))
             g = xp.reshape(xp.permute_dims(g, (1, 0, 2)), (n_groups, size, 1))
             d = xp.reshape(-(pinv_psd(H) @ g), (n_groups, k, s.n_columns))
             steps.append(xp.reshape(xp.permute_dims(d, (1, 0, 2)), (k, n_groups * s.n_columns)))
@@ -151,17 +152,13 @@ class FreeDirections:
         """Per group: whether any of its columns (and directions) is flagged."""
         xp = array_namespace(flags)
         flags = xp.any(flags, axis=0)
-        parts = [
-            xp.any(xp.reshape(flags[s.columns], (-1, s.n_columns)), axis=1) for s in self.losses.segments
-        ]
+        parts = [xp.any(xp.reshape(flags[s.columns], (-1, s.n_columns)), axis=1) for s in self.losses.segments]
         return xp.concat(parts)
 
     def _norms(self, gradient):
         xp = array_namespace(gradient)
         squares = xp.sum(gradient**2, axis=0)
-        parts = [
-            xp.sum(xp.reshape(squares[s.columns], (-1, s.n_columns)), axis=1) for s in self.losses.segments
-        ]
+        parts = [xp.sum(xp.reshape(squares[s.columns], (-1, s.n_columns)), axis=1) for s in self.losses.segments]
         return xp.concat(parts)
 
     def _to_columns(self, per_group):
@@ -170,8 +167,8 @@ class FreeDirections:
             return per_group
         xp = array_namespace(per_group)
         parts, at = [], 0
-        for s in self.losses.segments:
-            n_groups = (s.columns.stop - s.columns.start) // s.n_columns
+        for s, columns in zip(self.losses.segments, self._slices, strict=True):
+            n_groups = (columns.stop - columns.start) // s.n_columns
             parts.append(xp.repeat(per_group[at : at + n_groups], s.n_columns))
             at += n_groups
         return xp.concat(parts)

@@ -44,7 +44,7 @@ class Loss:
     """
 
     name: ClassVar[str] = ""
-    curvature: float | None = None
+    curvature: ClassVar[float | None] = None
     kind: ClassVar[str] = "regression"
     probabilistic: ClassVar[bool] = False
     attained: ClassVar[bool] = True
@@ -78,7 +78,7 @@ class Squared(Loss):
     """``l(y, eta) = (y - eta)^2 / 2``."""
 
     name: ClassVar[str] = "squared"
-    curvature: ClassVar[float] = 1.0
+    curvature: ClassVar[float | None] = 1.0
 
     def value(self, y, eta):
         return 0.5 * (y - eta) ** 2
@@ -105,7 +105,7 @@ class Huber(Loss):
 
     threshold: float = 1.35
     name: ClassVar[str] = "huber"
-    curvature: ClassVar[float] = 1.0
+    curvature: ClassVar[float | None] = 1.0
 
     def value(self, y, eta):
         xp = array_namespace(eta)
@@ -141,7 +141,7 @@ class Logistic(Loss):
     """``l(y, eta) = log(1 + exp(eta)) - y eta`` for y in {0, 1}."""
 
     name: ClassVar[str] = "logistic"
-    curvature: ClassVar[float] = 0.25
+    curvature: ClassVar[float | None] = 0.25
     kind: ClassVar[str] = "binary"
     probabilistic: ClassVar[bool] = True
     attained: ClassVar[bool] = False
@@ -182,7 +182,7 @@ class SquaredHinge(Loss):
     """``l(y, eta) = max(0, 1 - s eta)^2 / 2`` with s = 2 y - 1 for y in {0, 1}."""
 
     name: ClassVar[str] = "squared_hinge"
-    curvature: ClassVar[float] = 1.0
+    curvature: ClassVar[float | None] = 1.0
     kind: ClassVar[str] = "binary"
 
     def value(self, y, eta):
@@ -213,7 +213,7 @@ class Poisson(Loss):
     """``l(y, eta) = exp(eta) - y eta - (y - y log y)`` for counts y >= 0 (log link; half the deviance)."""
 
     name: ClassVar[str] = "poisson"
-    curvature: ClassVar[None] = None
+    curvature: ClassVar[float | None] = None
     kind: ClassVar[str] = "count"
     attained: ClassVar[bool] = False
 
@@ -248,7 +248,7 @@ class Softmax(Loss):
     """``l(y, eta) = log sum_k exp(eta_k) - eta_y`` for y in 0..K-1; ``eta`` has a last axis of K columns."""
 
     name: ClassVar[str] = "softmax"
-    curvature: ClassVar[float] = 0.5
+    curvature: ClassVar[float | None] = 0.5
     kind: ClassVar[str] = "multiclass"
     probabilistic: ClassVar[bool] = True
     attained: ClassVar[bool] = False

@@ -1,8 +1,9 @@
 """Moments: sufficient statistics of the squared loss, additive over rows.
 
 For squared loss the data enter only through ``sum w``, ``sum w x``, ``sum w y``, ``sum w x x'``, ``sum w x y`` and
-``sum w y^2``. They are kept in float64 and of data shifted by a pilot mean, so that centring later does not cancel. A design
-with p rows that has the same moments stands for the data: same objective (up to a constant), same solution, same certificate.
+``sum w y^2``. They are kept in float64 and of data shifted by a pilot mean, so that centring later does not cancel. A
+design with p rows that has the same moments stands for the data: same objective (up to a constant), same solution,
+same certificate.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ CHUNK = 2**22  # entries of X worked on together
 class Moments:
     """Weighted moments of rows ``(x_i, y_i)`` with weights ``w_it``.
 
-    One Gram matrix serves all tasks that share their weights; otherwise (missing labels, weights by task) each task has its
-    own. Moments of different rows add up with ``+``, and a fold is taken out with ``-``.
+    One Gram matrix serves all tasks that share their weights; otherwise (missing labels, weights by task) each task
+    has its own. Moments of different rows add up with ``+``, and a fold is taken out with ``-``.
 
     Attributes
     ----------

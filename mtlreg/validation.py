@@ -1,7 +1,7 @@
 """Reading what the user gives: X, y, tasks and weights through either door, into one `Table`.
 
-First door: X (n, p) shared by all tasks and y (n, T), where NaN, None or pd.NA is a label that was not observed; a 1-D y
-is one task. Second door: one column of X holds the task of each row and y is 1-D.
+First door: X (n, p) shared by all tasks and y (n, T), where NaN, None or pd.NA is a label that was not observed; a 1-D
+y is one task. Second door: one column of X holds the task of each row and y is 1-D.
 """
 
 from __future__ import annotations
@@ -223,8 +223,8 @@ def _read_weights(sample_weight, n, n_tasks, dtype):
 def spread_by_task(value, tasks, name, *, default=None):
     """A parameter given for every task (dict by task label, or list in the order of ``tasks_``) as a list.
 
-    A dict may name tasks that are not present (a fold can lose one); one that is present must be named, unless there is a
-    ``default``.
+    A dict may name tasks that are not present (a fold can lose one); one that is present must be named, unless there
+    is a ``default``.
     """
     if isinstance(value, dict):
         missing = [t for t in tasks.tolist() if t not in value]
@@ -253,5 +253,3 @@ def as_float_array(a, name):
 def is_host_array(X):
     """Whether X lies in host memory (NumPy or SciPy)."""
     return sparse.issparse(X) or is_numpy_array(X)
-
-

@@ -36,8 +36,8 @@ def compare(
 ):
     """Fit several ways of sharing on the same splits, and say which tasks each one helps.
 
-    Every model's strength is chosen by cross-validation inside the training part, over the same number of candidates (the
-    net: two penalties).
+    Every model's strength is chosen by cross-validation inside the training part, over the same number of candidates
+    (the net: two penalties).
 
     Parameters
     ----------

@@ -125,8 +125,8 @@ class IndependentTasks(_BothDoors):
 class TaskDummies(_BothDoors):
     """One model for the rows of all tasks, with an indicator column for each task.
 
-    ``free=True`` leaves the indicators unpenalised (the estimator has ``feature_weights``): pooled slopes with an intercept
-    for every task.
+    ``free=True`` leaves the indicators unpenalised (the estimator has ``feature_weights``): pooled slopes with an
+    intercept for every task.
     """
 
     def __init__(self, estimator, task_feature=None, free=False, alpha=None):

@@ -104,7 +104,9 @@ class Comparison:
             table.append([_cell(row[key], formats.get(key, "{}")) for key in header])
         widths = [max(len(line[c]) for line in table) for c in range(len(header))]
         lines = [
-            "  ".join(cell.ljust(w) if c == 0 else cell.rjust(w) for c, (cell, w) in enumerate(zip(line, widths, strict=True)))
+            "  ".join(
+                cell.ljust(w) if c == 0 else cell.rjust(w) for c, (cell, w) in enumerate(zip(line, widths, strict=True))
+            )
             for line in table
         ]
         lines.insert(1, "  ".join("-" * w for w in widths))

@@ -42,7 +42,7 @@ def search(estimator, grid, X, y, scorer, folds, n_alphas, random_state):
         top = clone(estimator).alpha_max(X, y)
         # labels that intercepts fit alone leave nothing to choose
         grid = {"alpha": top * np.geomspace(1, 1e-2, n_alphas + 1)[1:] if top > 0 else [1.0]}
-    (name, values), = grid.items()
+    ((name, values),) = grid.items()
     scores = np.zeros(len(values))
     for train, test in splits(X, y, folds, random_state):
         model = clone(estimator)
@@ -66,7 +66,9 @@ def splits(X, y, folds, random_state, tasks=None):
     if labels.ndim == 1 and labels.dtype.kind != "f" and not missing_mask(labels).any():
         _, codes = np.unique(labels, return_inverse=True)
         if tasks is not None:
-            _, codes = np.unique(np.unique(tasks, return_inverse=True)[1] * (codes.max() + 1) + codes, return_inverse=True)
+            _, codes = np.unique(
+                np.unique(tasks, return_inverse=True)[1] * (codes.max() + 1) + codes, return_inverse=True
+            )
         if np.bincount(codes).min() >= folds:
             return list(StratifiedKFold(folds, shuffle=True, random_state=random_state).split(np.zeros(n), codes))
     elif tasks is not None:

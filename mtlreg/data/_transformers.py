@@ -269,9 +269,7 @@ class KeepTask(TransformerMixin, BaseEstimator):
         mapping = MethodMapping()
         for method in ("fit", "fit_transform"):
             mapping.add(caller=method, callee=method)
-        return MetadataRouter(owner=type(self).__name__).add(
-            transformer=self.transformer, method_mapping=mapping
-        )
+        return MetadataRouter(owner=type(self).__name__).add(transformer=self.transformer, method_mapping=mapping)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -112,9 +112,7 @@ def make_dirty(
     shared[:, features[:n_shared]] = rng.standard_normal((n_tasks, n_shared))
     own = features[n_shared : n_shared + n_tasks * n_own].reshape(n_tasks, n_own)
     np.put_along_axis(specific, own, rng.standard_normal((n_tasks, n_own)), axis=1)
-    data = respond(
-        rng, shared + specific, n_samples, noise, correlation, missing, task_type, layout, intercept_scale
-    )
+    data = respond(rng, shared + specific, n_samples, noise, correlation, missing, task_type, layout, intercept_scale)
     data.shared, data.specific = data.scale * shared, data.scale * specific
     return data
 
@@ -162,9 +160,7 @@ def make_low_rank(
     check_scalar(rank, "rank", numbers.Integral, min_val=1, max_val=min(n_features, n_tasks))
     loadings = rng.standard_normal((n_tasks, rank)) / np.sqrt(rank)
     patterns = rng.standard_normal((rank, n_features))
-    data = respond(
-        rng, loadings @ patterns, n_samples, noise, correlation, missing, task_type, layout, intercept_scale
-    )
+    data = respond(rng, loadings @ patterns, n_samples, noise, correlation, missing, task_type, layout, intercept_scale)
     data.loadings, data.patterns = data.scale * loadings, patterns
     return data
 
@@ -221,9 +217,7 @@ def make_clustered(
     clusters = np.arange(n_tasks) * n_clusters // n_tasks
     mask = np.ones((n_clusters, n_features))
     if disjoint:
-        mask = (np.arange(n_features) * n_clusters // n_features == np.arange(n_clusters)[:, None]).astype(
-            float
-        )
+        mask = (np.arange(n_features) * n_clusters // n_features == np.arange(n_clusters)[:, None]).astype(float)
     centers = mask * rng.standard_normal((n_clusters, n_features))
     coef = centers[clusters] + spread * mask[clusters] * rng.standard_normal((n_tasks, n_features))
     data = respond(rng, coef, n_samples, noise, correlation, missing, task_type, layout, intercept_scale)

@@ -11,9 +11,7 @@ from sklearn.utils import Bunch, check_scalar
 def respond(rng, coef, n_samples, noise, correlation, missing, task_type, layout, intercept_scale):
     """Draw X and y for the coefficients; the part that all generators share."""
     sizes = _rows_per_task(n_samples, len(coef), layout)
-    check_scalar(
-        correlation, "correlation", numbers.Real, min_val=-1, max_val=1, include_boundaries="neither"
-    )
+    check_scalar(correlation, "correlation", numbers.Real, min_val=-1, max_val=1, include_boundaries="neither")
     check_scalar(missing, "missing", numbers.Real, min_val=0.0, max_val=1.0, include_boundaries="left")
     check_scalar(intercept_scale, "intercept_scale", numbers.Real, min_val=0.0)
     if task_type not in _LABELS:

@@ -217,8 +217,8 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
         if (codes < 0).any() and self.unseen_task == "error":
             unseen = labels[codes < 0].tolist()
             raise ValueError(
-                f"X has tasks that were not seen in fit: {unseen[:5]}. Give unseen_task='mean' to predict them with the "
-                "mean of the tasks."
+                f"X has tasks that were not seen in fit: {unseen[:5]}. Give unseen_task='mean' to predict them with "
+                "the mean of the tasks."
             )
         return codes[inverse]
 

@@ -34,8 +34,8 @@ class ClassifierBase(ClassifierMixin, MultiTaskBase):
         for t, (task, loss) in enumerate(zip(table.tasks, losses, strict=True)):
             if loss.kind != "binary":
                 raise ValueError(
-                    f"loss={loss.name!r} (task {task!r}) is not for classification: give 'logistic' or 'squared_hinge'; "
-                    "more than two classes are found from y."
+                    f"loss={loss.name!r} (task {task!r}) is not for classification: give 'logistic' or "
+                    "'squared_hinge'; more than two classes are found from y."
                 )
             labels, _ = table.labels_of(t)
             if labels.dtype.kind == "f":

@@ -32,13 +32,13 @@ class _AnyPenalty:
         if self.penalty is None:
             return L21()
         if not isinstance(self.penalty, Penalty):
-            raise TypeError(f"{type(self).__name__}(penalty={self.penalty!r}): give a Penalty, such as mtlreg.L21(0.1).")
+            raise TypeError(
+                f"{type(self).__name__}(penalty={self.penalty!r}): give a Penalty, such as mtlreg.L21(0.1)."
+            )
         return clone(self.penalty)
 
 
-@parameters(
-    "regressor", alpha=1.0, q=2.0, entry_ratio=0.0, alpha_ridge=0.0, positive=False, loss="squared"
-)
+@parameters("regressor", alpha=1.0, q=2.0, entry_ratio=0.0, alpha_ridge=0.0, positive=False, loss="squared")
 class BlockSparseRegressor(_BlockSparse, RegressorBase):
     """Multi-task regression with features shared by all tasks: mixed l1/lq block sparsity.
 
@@ -47,8 +47,8 @@ class BlockSparseRegressor(_BlockSparse, RegressorBase):
         sum_t c_t sum_{i in t} w_i loss(y_i, x_i . W[:, t] + b_t)
             + alpha (entry_ratio sum_jt |W_jt| + (1 - entry_ratio) sum_j |W_j|_q) + (alpha_ridge / 2) |W|_F^2
 
-    with ``c_t = n_tasks / (sum of all label weights)``: for complete shared data ``1 / (2 n_samples) |Y - XW|_F^2``, so that
-    ``alpha`` is that of `sklearn.linear_model.MultiTaskLasso`.
+    with ``c_t = n_tasks / (sum of all label weights)``: for complete shared data ``1 / (2 n_samples) |Y - XW|_F^2``,
+    so that ``alpha`` is that of `sklearn.linear_model.MultiTaskLasso`.
 
     Parameters
     ----------
@@ -87,9 +87,7 @@ class BlockSparseRegressor(_BlockSparse, RegressorBase):
     """
 
 
-@parameters(
-    "classifier", alpha=0.01, q=2.0, entry_ratio=0.0, alpha_ridge=0.0, positive=False, loss="logistic"
-)
+@parameters("classifier", alpha=0.01, q=2.0, entry_ratio=0.0, alpha_ridge=0.0, positive=False, loss="logistic")
 class BlockSparseClassifier(_BlockSparse, ClassifierBase):
     """Multi-task classification with features shared by all tasks: mixed l1/lq block sparsity.
 
@@ -98,8 +96,8 @@ class BlockSparseClassifier(_BlockSparse, ClassifierBase):
         sum_t c_t sum_{i in t} w_i loss(y_i, x_i . W[:, t] + b_t)
             + alpha (entry_ratio sum_jt |W_jt| + (1 - entry_ratio) sum_j |W_j|_q) + (alpha_ridge / 2) |W|_F^2
 
-    with ``c_t = n_tasks / (sum of all label weights)``. A task with two classes has one column, one with K > 2 classes K
-    columns; a feature's norm runs over all columns of all tasks.
+    with ``c_t = n_tasks / (sum of all label weights)``. A task with two classes has one column, one with K > 2 classes
+    K columns; a feature's norm runs over all columns of all tasks.
 
     Parameters
     ----------
@@ -142,8 +140,9 @@ class MultiTaskRegressor(_AnyPenalty, RegressorBase):
     penalty : Penalty, default=None
         What the tasks share; None is ``L21()``. Its parameters are reached as ``penalty__alpha`` in a grid search.
     loss : str, Loss, dict or list, default="squared"
-        One loss for all tasks, or a dict by task label or list in the order of ``tasks_``. Regression, binary ("logistic",
-        labels 0 and 1) and count tasks ("poisson") can be mixed; `predict` gives each task's conditional mean.
+        One loss for all tasks, or a dict by task label or list in the order of ``tasks_``. Regression, binary
+        ("logistic", labels 0 and 1) and count tasks ("poisson") can be mixed; `predict` gives each task's conditional
+        mean.
     {common}
 
     {attributes}

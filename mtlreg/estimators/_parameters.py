@@ -30,16 +30,12 @@ _COMMON = {
     "feature_weights": (
         None,
         """feature_weights : array-like of shape (n_features,), default=None
-    Weight f_j of each feature in the penalty ``Omega(diag(f) W)``: 0 for never penalised, inf for excluded. The task column
-    is not counted.""",
-    ),
-    "task_feature": (
+    Weight f_j of each feature in the penalty ``Omega(diag(f) W)``: 0 for never penalised, inf for excluded. The task
+    column is not counted.""", ), "task_feature": (
         None,
         """task_feature : str, int or None, default=None
-    The column of X that holds the task of each row, by name or position (negative from the end); y is then 1-D. None: X is
-    shared by all tasks, and y (n_samples, n_tasks) has NaN where a label is missing.""",
-    ),
-    "unseen_task": (
+    The column of X that holds the task of each row, by name or position (negative from the end); y is then 1-D. None:
+    X is shared by all tasks, and y (n_samples, n_tasks) has NaN where a label is missing.""", ), "unseen_task": (
         "error",
         """unseen_task : {"error", "mean"}, default="error"
     At predict, what to do with a task that was not seen in fit: raise, or use the mean of the tasks' coefficients and
@@ -91,9 +87,8 @@ _CLASSIFIER = {
     "multi_class": (
         "softmax",
         """multi_class : {"softmax", "ovr"}, default="softmax"
-    For tasks with more than two classes and ``loss="logistic"``: one softmax, or one binary problem a class. Other losses
-    are always one-vs-rest.""",
-    ),
+    For tasks with more than two classes and ``loss="logistic"``: one softmax, or one binary problem a class. Other
+    losses are always one-vs-rest.""", ),
 }
 
 _ATTRIBUTES = """Attributes
@@ -125,8 +120,8 @@ task_position_ : int or None"""
 def parameters(kind, **own):
     """Class decorator that writes ``__init__`` from the class's own parameters and the common ones.
 
-    Own parameters are given as ``name=default`` and documented in the class docstring, where ``{common}`` stands for the
-    documentation of the common parameters and ``{attributes}`` for that of the fitted attributes.
+    Own parameters are given as ``name=default`` and documented in the class docstring, where ``{common}`` stands for
+    the documentation of the common parameters and ``{attributes}`` for that of the fitted attributes.
     """
     common = dict(_COMMON)
     if kind == "classifier":

@@ -12,9 +12,7 @@ from ._registry import find_metric
 from ._scores import AVERAGES, check_average, multitask_score
 
 
-def make_task_scorer(
-    metric, *, average="macro", task_feature=None, response_method=None, greater_is_better=None
-):
+def make_task_scorer(metric, *, average="macro", task_feature=None, response_method=None, greater_is_better=None):
     """Scorer for `cross_val_score`, `GridSearchCV` and the like, for either layout.
 
     Parameters

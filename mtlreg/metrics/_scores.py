@@ -284,9 +284,7 @@ def _probability_score(entry, part) -> float:
         columns = {classes[-1]: scores if scores.ndim == 1 else scores[:, 1]}
     else:
         columns = {label: scores[:, k] for k, label in enumerate(classes) if (part.y == label).any()}
-    values = [
-        entry.score(part.y == label, column, **_weights(part.weight)) for label, column in columns.items()
-    ]
+    values = [entry.score(part.y == label, column, **_weights(part.weight)) for label, column in columns.items()]
     return np.mean(values) if values else np.nan
 
 

@@ -78,8 +78,8 @@ class Penalty(BaseEstimator):
 class HomogeneousPenalty(Penalty):
     """A norm-like part plus an optional ridge: ``Omega(W) = norm(W) + (alpha_ridge / 2) |W|_F^2``.
 
-    Subclasses give ``norm_value(W)`` (positively homogeneous of degree one) and ``norm_prox(W, step)``; the rules for the
-    ridge and for conjugates live here. They may give ``norm_feasible_scale`` where it has a closed form.
+    Subclasses give ``norm_value(W)`` (positively homogeneous of degree one) and ``norm_prox(W, step)``; the rules for
+    the ridge and for conjugates live here. They may give ``norm_feasible_scale`` where it has a closed form.
     """
 
     alpha_ridge: float

@@ -28,7 +28,8 @@ class InfimalConvolution(Penalty):
 
     References
     ----------
-    Jalali, Ravikumar, Sanghavi & Ruan (2010), A dirty model for multi-task learning, NIPS, eq. 2, is the case L1Linf + L1.
+    Jalali, Ravikumar, Sanghavi & Ruan (2010), A dirty model for multi-task learning, NIPS, eq. 2, is the case L1Linf +
+    L1.
     """
 
     parts: list = field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
 from dataclasses import dataclass, field
@@ -93,61 +94,97 @@ def solve(
     """
     from mtlreg.solvers._choose import choose, reduce
 
-    eps = float(problem.xp.finfo(problem.design.dtype).eps)
-    scale = problem.null.value if scale is None else scale
-    tolerance = max(tol, 50 * eps) * scale
     if solver == "auto":
         problem = reduce(problem)
+    run = _Run(problem, tol, problem.null.value if scale is None else scale, verbose)
     if start is None or start.x.shape != problem.zero.shape:
         state = State(problem.zero, problem.null.Z)
     else:
         state = State(start.x, start.Z)
-    if scale <= 0:  # the free directions alone fit perfectly
-        gradient = problem.null_gradient
-        return Solution(
-            problem.zero, problem.null.Z, 0.0, problem.null.value, 0.0, 0, True, gradient, [(0, 0.0, 0.0, 0.0)]
-        )
-    best_dual, best, history = -float("inf"), None, []
-    clock = time.perf_counter()
-    for state in choose(solver, problem)(problem, state, max_iter=max_iter, tolerance=tolerance):  # noqa: B007
-        certificate = problem.certify(state.x, state.Z)
-        best_dual = max(best_dual, certificate.dual)
-        certificate.gap = max(certificate.objective - best_dual, 0.0)
+    if run.scale <= 0:  # the free directions alone fit perfectly
+        run.certify(State(problem.zero, problem.null.Z))
+        return run.solution()
+    method = choose(solver, problem)
+    told_to_stop = False
+    for iterate in method(problem, state, max_iter=max_iter, tolerance=run.tolerance):
+        run.certify(iterate)
+        told_to_stop = callback is not None and bool(callback(iterate))
+        if run.reached or told_to_stop or iterate.stalled or iterate.n_iter >= max_iter:
+            break
+    if warn and not run.reached and not told_to_stop:
+        run.warn()
+    return run.solution()
+
+
+class _Run:
+    """Certificates of one call of `solve`: the best dual point, the iterate to return, the history."""
+
+    def __init__(self, problem, tol, scale, verbose):
+        self.problem, self.scale, self.verbose = problem, scale, verbose
+        self.relative = max(tol, 50 * float(problem.xp.finfo(problem.design.dtype).eps))
+        self.tolerance = self.relative * scale
+        self.dual = -float("inf")
+        self.best = None
+        self.history = []
+        self.clock = time.perf_counter()
+
+    @property
+    def gap(self):
+        """Of the iterate to return, against the best dual point."""
+        return max(self.best.certificate.objective - self.dual, 0.0)
+
+    @property
+    def reached(self):
+        """Whether that gap is what was asked for."""
+        return self.gap <= self.tolerance
+
+    def certify(self, state):
+        """Attach a certificate to a state and keep the state if it is the best."""
+        certificate = self.problem.certify(state.x, state.Z)
+        self.dual = max(self.dual, certificate.dual)
+        certificate.gap = max(certificate.objective - self.dual, 0.0)
         state.certificate, state.Z = certificate, certificate.Z
-        done = certificate.gap <= tolerance
-        if done or best is None or certificate.objective <= best.certificate.objective:
-            best = State(state.x, state.Z, state.n_iter, certificate)
-        elapsed = time.perf_counter() - clock
-        history.append((state.n_iter, elapsed, certificate.objective, certificate.gap))
-        if verbose:
+        done = certificate.gap <= self.tolerance
+        if done or self.best is None or certificate.objective <= self.best.certificate.objective:
+            self.best = State(state.x, state.Z, state.n_iter, certificate)
+        self.n_iter = state.n_iter
+        elapsed = time.perf_counter() - self.clock
+        self.history.append((state.n_iter, elapsed, certificate.objective, certificate.gap))
+        if self.verbose:
             print(
                 f"[mtlreg] iteration {state.n_iter:6d}  objective {certificate.objective:.10g}  "
-                f"gap {certificate.gap:.3g} (to reach: {tolerance:.3g})  {elapsed:.2f} s"
+                f"gap {certificate.gap:.3g} (to reach: {self.tolerance:.3g})  {elapsed:.2f} s"
             )
-        stop = callback is not None and callback(state)
-        if done or state.stalled or state.n_iter >= max_iter:
-            break
-        if stop:
-            warn = False
-            break
-    gap = max(best.certificate.objective - best_dual, 0.0)
-    converged = gap <= tolerance
-    if warn and not converged:
+
+    def warn(self):
+        """Say that the tolerance was not reached, and what was."""
         warnings.warn(
-            f"The duality gap reached {gap / scale:.3g} (relative to the objective at zero), not "
-            f"{max(tol, 50 * eps):.3g}, after {state.n_iter} iterations. Increase max_iter or tol, standardise the "
-            "features, or give a larger alpha.",
+            f"The duality gap reached {self.gap / self.scale:.3g} (relative to the objective at zero), not "
+            f"{self.relative:.3g}, after {self.n_iter} iterations. Increase max_iter or tol, standardise the features, "
+            "or give a larger alpha.",
             ConvergenceWarning,
-            stacklevel=2,
+            stacklevel=_levels_above_package(),
         )
-    return Solution(
-        best.x,
-        best.Z,
-        gap,
-        best.certificate.objective,
-        tolerance,
-        state.n_iter,
-        converged,
-        best.certificate.gradient,
-        history,
-    )
+
+    def solution(self):
+        """The outcome."""
+        best = self.best
+        return Solution(
+            best.x,
+            best.Z,
+            self.gap,
+            best.certificate.objective,
+            self.tolerance,
+            self.n_iter,
+            self.reached,
+            best.certificate.gradient,
+            self.history,
+        )
+
+
+def _levels_above_package():
+    """How far up the user's own line is, for a warning that points there."""
+    frame, level = sys._getframe(1), 1
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in ("mtlreg", "sklearn"):
+        frame, level = frame.f_back, level + 1
+    return level

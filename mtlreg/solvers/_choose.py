@@ -23,8 +23,8 @@ SOLVERS = {
 def choose(solver, problem):
     """The solver for a problem.
 
-    "auto": working sets for sums over rows (their inner solver is coordinate descent for the squared loss, proximal Newton
-    for other losses with one column a label, FISTA for softmax), FISTA for every other penalty.
+    Under "auto", working sets for sums over rows (their inner solver is coordinate descent for the squared loss,
+    proximal Newton for other losses with one column a label, FISTA for softmax), FISTA for every other penalty.
     """
     if callable(solver):
         return solver

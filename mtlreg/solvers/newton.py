@@ -1,11 +1,12 @@
 """Proximal Newton: a squared-loss model at each iterate, solved by row sweeps, with a line search.
 
-At W the loss is replaced by ``sum_i h_i (z_i - eta_i)^2 / 2`` with ``h = weight l''`` and ``z = eta - u / h``; free directions
-are part of the model. For losses with one column a label and penalties that are sums over rows.
+At W the loss is replaced by ``sum_i h_i (z_i - eta_i)^2 / 2`` with ``h = weight l''`` and ``z = eta - u / h``; free
+directions are part of the model. For losses with one column a label and penalties that are sums over rows.
 
 References
 ----------
-Lee, Sun & Saunders (2014), Proximal Newton-type methods for minimizing composite functions, SIAM J. Optim. 24, algorithm 1.
+Lee, Sun & Saunders (2014), Proximal Newton-type methods for minimizing composite functions, SIAM J. Optim. 24,
+algorithm 1.
 """
 
 from __future__ import annotations
