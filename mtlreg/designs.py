@@ -19,6 +19,8 @@ import numpy as np
 from array_api_compat import array_namespace
 from scipy import sparse
 
+FEW = 0.2  # share of non-zero rows up to which gathering their columns of X pays
+
 __all__ = ["Design", "SharedDesign", "StackedDesign"]
 
 
@@ -97,10 +99,26 @@ class Design:
     def matvec(self, W):
         """Predictors of the coefficients W, without the part of the free directions."""
         scaled = W if self.inverse_scale is None else W * self.inverse_scale
-        eta = self.apply(self.X, scaled)
+        eta = self.apply_rows(scaled)
         if self.centre is not None:
             eta = eta - self.apply(self.U, self.shift(scaled))
         return eta
+
+    def apply_rows(self, W):
+        """``X W``, with a product over the non-zero rows of W only where these are few."""
+        xp = array_namespace(W)
+        (active,) = xp.nonzero(xp.any(W != 0, axis=1))
+        if active.shape[0] > FEW * W.shape[0]:
+            return self.apply(self.X, W)
+        # one column at least, so that the product has its shape also for W = 0
+        active = active if active.shape[0] else xp.zeros((1,), dtype=active.dtype)
+        return self.apply(self.gather(active), xp.take(W, active, axis=0))
+
+    def gather(self, features):
+        """These columns of X, gathered."""
+        if sparse.issparse(self.X):
+            return self.X[:, features]
+        return self.namespace.take(self.X, features, axis=1)
 
     def shift(self, scaled):
         """``K W`` (k, n_columns) for coefficients of the unscaled columns."""
@@ -145,7 +163,7 @@ class Design:
             gram_u = xp.permute_dims(self.free_gram(weights), (1, 2, 0))  # (k, k, columns)
             for i in range(self.U.shape[1]):
                 for j in range(self.U.shape[1]):
-                    sums = sums - self.centre[i] * self.centre[j] * gram_u[i, j][None, :]
+                    sums = sums - self.centre[i, :, :] * self.centre[j, :, :] * gram_u[i, j, :][None, :]
         # what is left of a column inside the span of U is rounding, not signal
         sums = xp.where(sums > 64 * xp.finfo(self.dtype).eps * raw, sums, xp.zeros_like(sums))
         return sums if self.inverse_scale is None else sums * self.inverse_scale**2
@@ -153,14 +171,11 @@ class Design:
     def restrict(self, features):
         """The same design with only these features (an index array); the chosen columns are gathered."""
         part = copy.copy(self)
-        if sparse.issparse(self.X):
-            part.X = self.X[:, features]
-        else:
-            part.X = self.namespace.take(self.X, features, axis=1)
+        part.X = self.gather(features)
         if self.centre is not None:
-            part.centre = self.centre[:, features, :]
+            part.centre = self.namespace.take(self.centre, features, axis=1)
         if self.inverse_scale is not None:
-            part.inverse_scale = self.inverse_scale[features, :]
+            part.inverse_scale = self.namespace.take(self.inverse_scale, features, axis=0)
         part._derive()
         return part
 

@@ -60,8 +60,8 @@ def number_targets(table, losses):
     for t, loss in enumerate(losses):
         y, w = _task_arrays(table, t)
         y = np.where(w > 0, y, 0).astype(table.X.dtype)
-        loss.check(y[w > 0], where=f" in task {table.tasks[t]!r}")
-        targets.append(Target(table.tasks[t], loss, None, y[:, None], w[:, None]))
+        loss.check(y[w > 0], where=f" in task {table.task_names[t]!r}")
+        targets.append(Target(table.task_names[t], loss, None, y[:, None], w[:, None]))
     return targets
 
 
@@ -75,15 +75,15 @@ def class_targets(table, losses, class_weight, single_class, multi_class):
         codes = np.searchsorted(classes, np.where(w > 0, y, seen[0]))
         w = (w * _class_weights(class_weight, classes, codes, w)).astype(table.X.dtype)
         if len(classes) == 1:
-            _report_single_class(table, t, classes[0], single_class)
-            targets.append(Target(table.tasks[t], loss, classes, codes[:, None] * 0.0, w[:, None] * 0))
+            _report_single_class(table, t, classes.tolist()[0], single_class)
+            targets.append(Target(table.task_names[t], loss, classes, codes[:, None] * 0.0, w[:, None] * 0))
         elif len(classes) == 2:
-            targets.append(Target(table.tasks[t], loss, classes, codes[:, None], w[:, None]))
+            targets.append(Target(table.task_names[t], loss, classes, codes[:, None], w[:, None]))
         elif multi_class == "softmax" and loss.name == "logistic":
-            targets.append(Target(table.tasks[t], Softmax(), classes, codes[:, None], w[:, None], len(classes)))
+            targets.append(Target(table.task_names[t], Softmax(), classes, codes[:, None], w[:, None], len(classes)))
         else:
             indicators = codes[:, None] == np.arange(len(classes))
-            targets.append(Target(table.tasks[t], loss, classes, indicators, w[:, None]))
+            targets.append(Target(table.task_names[t], loss, classes, indicators, w[:, None]))
     if all(target.constant for target in targets):
         raise ValueError("No task has more than one class, so that there is nothing to learn.")
     for target in targets:
@@ -100,7 +100,7 @@ def _task_arrays(table, t):
 
 
 def _report_single_class(table, t, label, single_class):
-    text = f"Task {table.tasks[t]!r} has only one class, {label!r}"
+    text = f"Task {table.task_names[t]!r} has only one class, {label!r}"
     if single_class == "error":
         raise ValueError(f"{text}. Drop the task, or give single_class='constant' to predict that class for it.")
     warnings.warn(f"{text}: it is predicted always, and the task takes no part in the fit.", stacklevel=2)

@@ -54,6 +54,25 @@ class FreeDirections:
             u = u - self._column_weights * self.predictor(Z)
         return u
 
+    def project_inside(self, u, eta):
+        """``u``, the weighted derivative at predictors ``eta``, made orthogonal to U by changes in proportion to ``l''``.
+
+        A label whose derivative is at the edge of the conjugate's domain has ``l'' = 0`` there, or nearly, and so stays in
+        it: a change common to all labels, as that of `project`, would push it out.
+        """
+        xp = array_namespace(u)
+        still = xp.zeros(sum(b.shape[0] for b in self._by_group(self.zero[0, :])), dtype=u.dtype)
+        for _ in range(2):
+            moved = self.predictor(self._newton_step(eta, self.design.adjoint(self.design.U, u), still))
+            parts = []
+            for s in self.losses.segments:
+                step = split_columns(moved[..., s.columns], s.n_columns)
+                h = s.loss.hessian(self.y[..., s.labels], split_columns(eta[..., s.columns], s.n_columns))
+                change = h * step if s.n_columns == 1 else xp.sum(h * step[..., None, :], axis=-1)
+                parts.append(xp.reshape(change, (*eta.shape[:-1], -1)))
+            u = u + self._column_weights * (parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1))
+        return u
+
     def solve(self, eta, Z):
         """The minimising Z for predictors ``eta``, started at ``Z``; also ``converged`` (bool)."""
         xp = array_namespace(eta)
@@ -97,7 +116,7 @@ class FreeDirections:
         full = eta + self.predictor(Z)
         losses = self.weights * self.losses.value(self.y, full)
         value = xp.concat(
-            [self.design.group_sums(self._ones, losses[..., s.labels], s)[0] for s in self.losses.segments]
+            [self.design.group_sums(self._ones, losses[..., s.labels], s)[0, :] for s in self.losses.segments]
         )
         u = self._column_weights * self.losses.gradient(self.y, full)
         gradient = self.design.adjoint(self.design.U, u)
@@ -152,14 +171,18 @@ class FreeDirections:
         """Per group: whether any of its columns (and directions) is flagged."""
         xp = array_namespace(flags)
         flags = xp.any(flags, axis=0)
-        parts = [xp.any(xp.reshape(flags[s.columns], (-1, s.n_columns)), axis=1) for s in self.losses.segments]
-        return xp.concat(parts)
+        return xp.concat([xp.any(block, axis=1) for block in self._by_group(flags)])
 
     def _norms(self, gradient):
         xp = array_namespace(gradient)
         squares = xp.sum(gradient**2, axis=0)
-        parts = [xp.sum(xp.reshape(squares[s.columns], (-1, s.n_columns)), axis=1) for s in self.losses.segments]
-        return xp.concat(parts)
+        return xp.concat([xp.sum(block, axis=1) for block in self._by_group(squares)])
+
+    def _by_group(self, per_column):
+        """An array over the columns of W as one (n_groups, columns of a group) for each segment."""
+        xp = array_namespace(per_column)
+        pairs = zip(self.losses.segments, self._slices, strict=True)
+        return [xp.reshape(per_column[columns], (-1, s.n_columns)) for s, columns in pairs]
 
     def _to_columns(self, per_group):
         """Repeat a group's entry over its columns."""

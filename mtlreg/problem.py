@@ -141,6 +141,10 @@ class Problem:
         G = self.gradient(u)
         objective = point.value + self.penalty.value(x)
         dual = self._dual_value(u, G)
+        if dual == -float("inf") and self.free is not None:
+            u = self.free.project_inside(point.u, point.eta)
+            G = self.gradient(u)
+            dual = self._dual_value(u, G)
         if dual == -float("inf"):
             dual = self._interior_dual_value(u, G)
         return Certificate(max(objective - dual, 0.0), objective, dual, G, point.Z)
@@ -163,8 +167,15 @@ class Problem:
 
     @property
     def _null_dual(self):
-        u = self.null.u
-        return self.known("null_dual", lambda: u if self.free is None else self.free.project(u))
+        return self.known("null_dual", self._find_null_dual)
+
+    def _find_null_dual(self):
+        point = self.null
+        if self.free is None:
+            return point.u
+        u = self.free.project(point.u)
+        inside = self._sum(self.weights * self.losses.conjugate(self.y, self._divide(u))) < float("inf")
+        return u if inside else self.free.project_inside(point.u, point.eta)
 
     def _divide(self, u):
         w = self.column_weights

@@ -6,16 +6,18 @@ y is one task. Second door: one column of X holds the task of each row and y is 
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from array_api_compat import is_numpy_array
 from scipy import sparse
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import check_array, validate_data
 
 from mtlreg.data._labels import infer_dtype, label_matrix
 from mtlreg.data._split import split_task_column
-from mtlreg.data._tables import take_rows
+from mtlreg.data._tables import as_table, take_rows
 
 __all__ = ["Table", "as_float_array", "is_host_array", "read_features", "read_table", "spread_by_task"]
 
@@ -53,6 +55,11 @@ class Table:
         """Whether every task has its own rows."""
         return self.starts is not None
 
+    @property
+    def task_names(self):
+        """Labels of the tasks as Python objects, which print as they were written."""
+        return self.tasks.tolist()
+
     def labels_of(self, t):
         """Labels of task t that count, and their weights."""
         if self.stacked:
@@ -73,6 +80,7 @@ def read_features(estimator, X, *, reset):
     if estimator.task_feature is None:
         X = validate_data(estimator, X, reset=reset, **_matrix_rules(X))
         return X, None, None
+    X = as_table(X)
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     rest, tasks, position = split_task_column(X, estimator.task_feature)
     rest = check_array(rest, estimator=estimator, input_name="X", **_matrix_rules(rest))
@@ -121,6 +129,12 @@ def read_table(estimator, X, y, sample_weight, *, numeric):
             f"With task_feature={estimator.task_feature!r} y holds one label a row and must be 1-D, got shape "
             f"{values.shape}. For 2-D y (one column a task) leave task_feature=None."
         )
+    if not single:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected: with a task column y is 1-D, y.ravel().",
+            DataConversionWarning,
+            stacklevel=2,
+        )
     return _stacked_table(X, values[:, 0], observed[:, 0], tasks, position, sample_weight)
 
 
@@ -162,7 +176,7 @@ def _shared_table(X, values, observed, tasks, sample_weight, single):
     totals = np.broadcast_to(weights.sum(axis=0), n_tasks)
     for t in np.flatnonzero(totals == 0):
         raise ValueError(
-            f"Task {tasks[t]!r} (column {t} of y) has no label with a positive weight: drop the column, or fit on rows "
+            f"Task {tasks.tolist()[t]!r} (column {t} of y) has no label with a positive weight: drop the column, or fit on rows "
             "where it is observed."
         )
     if weights.shape[1] > 1 and (weights == weights[:, :1]).all():
@@ -177,7 +191,7 @@ def _stacked_table(X, y, observed, tasks, position, sample_weight):
     if weights.shape != y.shape:
         raise ValueError(f"With a task column sample_weight must have shape ({len(y)},).")
     weights = np.where(observed, weights, 0).astype(X.dtype)
-    for label in _tasks_without(tasks, observed):
+    for label in np.setdiff1d(tasks, tasks[observed]).tolist():
         raise ValueError(f"Task {label!r} has no observed label: drop its rows.")
     used = weights > 0
     labels, codes = np.unique(tasks[used], return_inverse=True)
@@ -187,10 +201,6 @@ def _stacked_table(X, y, observed, tasks, position, sample_weight):
         X, y, weights = take_rows(X, rows), y[rows], weights[rows]
     starts = [0, *np.cumsum(np.bincount(codes, minlength=len(labels))).tolist()]
     return Table(X, y, weights, labels, starts, False, position)
-
-
-def _tasks_without(tasks, observed):
-    return np.setdiff1d(tasks, tasks[observed])
 
 
 def _read_weights(sample_weight, n, n_tasks, dtype):

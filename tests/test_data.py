@@ -263,6 +263,4 @@ def test_select_from_model_keeps_the_task(options):
     if "max_features" not in options:
         assert_array_equal(selector.get_support(indices=True)[-2:], [1, 3])
     y = 0.0 * y
-    assert (
-        SelectFromModel(TaskColumnRidge(-1), importance_getter=feature_importance).fit(X, y).get_support()[3]
-    )
+    assert SelectFromModel(TaskColumnRidge(-1), importance_getter=feature_importance).fit(X, y).get_support()[3]

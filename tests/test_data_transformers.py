@@ -100,11 +100,7 @@ def test_keep_task_keeps_a_categorical():
 @pytest.mark.parametrize("source", ["numpy", "pandas", "polars"])
 @pytest.mark.parametrize("when", ["before fit", "after fit", "global"])
 def test_keep_task_set_output(source, target, when):
-    X = (
-        np.column_stack([FEATURES, TASKS])
-        if source == "numpy"
-        else frame({"pandas": pd, "polars": pl}[source])
-    )
+    X = np.column_stack([FEATURES, TASKS]) if source == "numpy" else frame({"pandas": pd, "polars": pl}[source])
     keep = KeepTask(StandardScaler(), -1 if source == "numpy" else "site")
     with sklearn.config_context(transform_output=target if when == "global" else "default"):
         if when == "before fit":

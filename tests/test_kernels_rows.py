@@ -131,9 +131,7 @@ def test_certificate_of_the_prox(kernels, q, row):
         G = V - U
         size = norms(V, math.inf)
         assert np.all(norms(soft(G, entry), dual(q)) <= row + 1e-14 * size)
-        assert_allclose(
-            (G * U).sum(axis=1), omega(U, entry, row, q), rtol=1e-13, atol=1e-14 * (size**2).max()
-        )
+        assert_allclose((G * U).sum(axis=1), omega(U, entry, row, q), rtol=1e-13, atol=1e-14 * (size**2).max())
         assert np.all(U * V >= 0)
 
 
@@ -351,9 +349,7 @@ def test_alpha_max_is_exact_from_both_sides(kernels, q, ratio, positive):
         assert not kernels.shrink_rows(rows, above * ratio, above * (1 - ratio), q, positive).any()
         assert kernels.shrink_rows(rows, below * ratio, below * (1 - ratio), q, positive).any()
         # the same by NumPy's norms, whose roundings differ
-        excess = [
-            norms(soft(rows, a * ratio, positive), dual(q)).max() - a * (1 - ratio) for a in (above, below)
-        ]
+        excess = [norms(soft(rows, a * ratio, positive), dual(q)).max() - a * (1 - ratio) for a in (above, below)]
         assert excess[0] <= 1e-13 * alpha
         assert excess[1] >= -1e-13 * alpha
 
@@ -448,9 +444,7 @@ def test_input_is_untouched_and_layout_does_not_matter(kernels, q, dtype):
     rtol = 20 * np.finfo(dtype).eps
     for same in (readonly, np.asfortranarray(V), padded[::2, ::2]):
         kept = same.copy()
-        for found, expected in zip(
-            results(kernels, same, q, False), results(kernels, V, q, False), strict=True
-        ):
+        for found, expected in zip(results(kernels, same, q, False), results(kernels, V, q, False), strict=True):
             assert_allclose(found, expected, rtol=rtol, atol=rtol * 10)
         assert_array_equal(same, kept)
 

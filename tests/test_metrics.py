@@ -72,9 +72,7 @@ def test_scores_are_those_of_scikit_learn_on_every_task(name, weights):
     for metric in (name, function):
         assert_same(task_scores(truth, prediction, metric, sample_weight=weights), expected)
     long_weights = None if full is None else stacked(full)
-    by_rows = task_scores(
-        stacked(truth), stacked(prediction), name, tasks=ROW_TASKS, sample_weight=long_weights
-    )
+    by_rows = task_scores(stacked(truth), stacked(prediction), name, tasks=ROW_TASKS, sample_weight=long_weights)
     assert_same(by_rows, expected)
 
 
@@ -95,9 +93,7 @@ def test_missing_labels_of_every_kind():
     for library in (pd, pl):
         frame = library.DataFrame({"u": [1, 3, None, 5], "v": [2, None, 6, 8]})
         assert task_scores(frame, prediction, "mse") == {"u": 1.0, "v": 1.0}
-    nullable = pd.DataFrame(
-        {"u": pd.array([1, 3, None, 5], "Int64"), "v": pd.array([2, None, 6, 8], "Int64")}
-    )
+    nullable = pd.DataFrame({"u": pd.array([1, 3, None, 5], "Int64"), "v": pd.array([2, None, 6, 8], "Int64")})
     assert task_scores(nullable, prediction, "mse") == {"u": 1.0, "v": 1.0}
 
 
@@ -143,9 +139,7 @@ def test_any_callable():
     assert task_scores(Y, P, worst) == expected
     scores = task_scores(Y, P, partial(skm.mean_pinball_loss, alpha=0.9), sample_weight=WEIGHTS)
     rows = OBSERVED[:, 1]
-    assert scores[1] == skm.mean_pinball_loss(
-        Y[rows, 1], P[rows, 1], alpha=0.9, sample_weight=WEIGHTS[rows, 1]
-    )
+    assert scores[1] == skm.mean_pinball_loss(Y[rows, 1], P[rows, 1], alpha=0.9, sample_weight=WEIGHTS[rows, 1])
 
 
 # probabilities
@@ -184,9 +178,7 @@ def test_probabilities_of_more_classes():
 
 def test_one_class_in_the_labels_or_in_the_predictions():
     proba = np.array([[0.2, 0.8], [0.4, 0.6]])
-    assert_allclose(
-        task_scores(["b", "b"], proba, "log_loss", classes=["a", "b"])[0], -np.log([0.8, 0.6]).mean()
-    )
+    assert_allclose(task_scores(["b", "b"], proba, "log_loss", classes=["a", "b"])[0], -np.log([0.8, 0.6]).mean())
     assert_allclose(task_scores([1, 1], proba[:, 1], "log_loss")[0], -np.log([0.8, 0.6]).mean())
     assert task_scores(["b", "b"], np.ones((2, 1)), "log_loss", classes=["b"])[0] < 1e-12
     assert task_scores(["a", "b"], np.ones((2, 1)), "roc_auc", classes=["b"])[0] == 0.5

@@ -108,9 +108,7 @@ def test_scorer_reads_the_task_column(container):
     names = ["a", "b", "task", "c", "d"]
     X = X[:, [0, 1, 4, 2, 3]]
     task_feature = 2 if container == "numpy" else "task"
-    X = {"numpy": X, "pandas": pd.DataFrame(X, columns=names), "polars": pl.DataFrame(X, schema=names)}[
-        container
-    ]
+    X = {"numpy": X, "pandas": pd.DataFrame(X, columns=names), "polars": pl.DataFrame(X, schema=names)}[container]
     model = TaskModels(task_feature).fit(X, y)
     expected = expected_score(model, X, y, skm.r2_score)
     assert_allclose(make_task_scorer("r2")(model, X, y), expected)
@@ -201,9 +199,7 @@ def test_scorer_finds_the_task_column_of_what_is_inside():
     moved = frame[["task", "a", "b", "c", "d"]]
     columns = ColumnTransformer([("f", "passthrough", ["a", "b", "c", "d"])], remainder="passthrough")
     assert_allclose(scorer(make_pipeline(columns, TaskModels(-1)).fit(moved, y), moved, y), expected)
-    search = GridSearchCV(
-        make_pipeline(TaskModels("task")), {"taskmodels__alpha": [1.0]}, cv=KFold(2, shuffle=True)
-    )
+    search = GridSearchCV(make_pipeline(TaskModels("task")), {"taskmodels__alpha": [1.0]}, cv=KFold(2, shuffle=True))
     assert_allclose(scorer(search.fit(frame, y), frame, y), expected)
     target = TransformedTargetRegressor(TaskModels("task"), func=np.negative, inverse_func=np.negative)
     assert_allclose(scorer(target.fit(frame, y), frame, y), expected)
@@ -253,8 +249,7 @@ def test_scorer_with_metadata_routing():
         options = {"cv": KFold(2, shuffle=True, random_state=0), "params": {"sample_weight": weights}}
         scorers = {key: make_task_scorer("r2").set_score_request(sample_weight=key) for key in (True, False)}
         weighted, plain = (
-            cross_validate(model, X, y, scoring=scorers[key], return_estimator=True, **options)
-            for key in (True, False)
+            cross_validate(model, X, y, scoring=scorers[key], return_estimator=True, **options) for key in (True, False)
         )
         assert not np.allclose(weighted["test_score"], plain["test_score"])
         test = next(options["cv"].split(X))[1]

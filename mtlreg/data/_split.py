@@ -155,7 +155,8 @@ def feature_importance(estimator):
 
     Returns
     -------
-    importance : ndarray (n_features_in_,)
+    importance : ndarray
+        One value for each column of X, the task column included.
     """
     coef = to_numpy(estimator.coef_)
     importance = np.linalg.norm(coef.reshape(-1, coef.shape[-1]), axis=0)

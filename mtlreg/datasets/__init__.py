@@ -21,6 +21,7 @@ correlation : float, in (-1, 1)
 missing : float, in [0, 1)
     Fraction of the labels of every task that is NaN (layout "shared" only).
 task_type : {"regression", "classification", "count"}
+    How labels come from the linear predictors, see above.
 layout : {"shared", "stacked"}
     "shared": one X (n, p) for all tasks and y (n, T). "stacked": every task has rows of its own; X (N, p + 1)
     has the task 0..T-1 as its last column and y is (N,).
@@ -29,6 +30,7 @@ n_samples : int, or list of int
 intercept_scale : float
     Standard deviation of the intercepts.
 random_state : int, RandomState or None
+    Seed of all draws.
 
 Every generator returns a `sklearn.utils.Bunch` with ``X``, ``y``, ``coef`` (T, p), ``intercept`` (T,),
 ``noise``, ``task_feature`` (None, or -1 if stacked), ``tasks`` (the labels of the columns of y, or the task

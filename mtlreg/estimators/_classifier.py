@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from mtlreg.data import split_task_column
 from mtlreg.encoding import class_targets
@@ -31,7 +31,7 @@ class ClassifierBase(ClassifierMixin, MultiTaskBase):
             y = column_or_1d(y, warn=True)
         table = read_table(self, X, y, sample_weight, numeric=False)
         losses = self._task_losses(table)
-        for t, (task, loss) in enumerate(zip(table.tasks, losses, strict=True)):
+        for t, (task, loss) in enumerate(zip(table.task_names, losses, strict=True)):
             if loss.kind != "binary":
                 raise ValueError(
                     f"loss={loss.name!r} (task {task!r}) is not for classification: give 'logistic' or "
@@ -50,7 +50,7 @@ class ClassifierBase(ClassifierMixin, MultiTaskBase):
         learned = {"_task_class_list": classes}
         if self.task_feature is not None:
             learned["classes_"] = np.unique(np.concatenate(classes))
-            learned["task_classes_"] = dict(zip(table.tasks.tolist(), classes, strict=True))
+            learned["task_classes_"] = dict(zip(table.task_names, classes, strict=True))
         else:
             learned["classes_"] = classes[0] if table.single else classes
         return learned
@@ -68,13 +68,13 @@ class ClassifierBase(ClassifierMixin, MultiTaskBase):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_tasks)
         """
-        blocks = [classes[self._winners(eta, classes)] for _, eta, classes in self._by_task(X)]
+        pieces = [(rows, classes[self._winners(eta, classes)]) for rows, eta, classes in self._by_task(X)]
         if self.task_feature is None:
+            blocks = [labels for _, labels in pieces]
             return blocks[0] if self._single else _columns(blocks)
-        rows = [rows for rows, _, _ in self._by_task(X)]
-        out = np.empty(sum(len(r) for r in rows), dtype=self.classes_.dtype)
-        for r, block in zip(rows, blocks, strict=True):
-            out[r] = block
+        out = np.empty(sum(len(rows) for rows, _ in pieces), dtype=self.classes_.dtype)
+        for rows, labels in pieces:
+            out[rows] = labels
         return out
 
     def decision_function(self, X):
@@ -96,6 +96,7 @@ class ClassifierBase(ClassifierMixin, MultiTaskBase):
             if self._single:
                 return blocks[0]
             return np.stack(blocks, axis=1) if all(b.ndim == 1 for b in blocks) else blocks
+        check_is_fitted(self)
         if len(self.classes_) == 2:
             return self._scatter(X, _signed, np.nan, self.classes_[1:])[:, 0]
         return self._scatter(X, _class_scores, -np.inf, self.classes_)
@@ -117,6 +118,7 @@ class ClassifierBase(ClassifierMixin, MultiTaskBase):
         if self.task_feature is None:
             blocks = [_probabilities(eta, classes) for _, eta, classes in self._by_task(X)]
             return blocks[0] if self._single else blocks
+        check_is_fitted(self)
         return self._scatter(X, _probabilities, 0.0, self.classes_)
 
     @available_if(_probabilistic)

@@ -112,8 +112,8 @@ history_ : dict of ndarrays
     ``iteration``, ``seconds``, ``objective`` and ``gap`` at every certificate.
 n_features_in_ : int
     Columns of X, the task column included.
-feature_names_in_ : ndarray of shape (n_features_in_,)
-    Where X has names.
+feature_names_in_ : ndarray of str
+    Only if X is a data frame with string names.
 task_position_ : int or None"""
 
 

@@ -22,7 +22,7 @@ class RegressorBase(RegressorMixin, MultiTaskBase):
     def _read_targets(self, X, y, sample_weight):
         table = read_table(self, X, y, sample_weight, numeric=True)
         losses = self._task_losses(table)
-        for task, loss in zip(table.tasks, losses, strict=True):
+        for task, loss in zip(table.task_names, losses, strict=True):
             if loss.kind == "multiclass":
                 raise ValueError(f"loss={loss.name!r} (task {task!r}) is for classifiers: a regressor predicts a mean.")
         return table, number_targets(table, losses)

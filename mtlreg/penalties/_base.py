@@ -127,18 +127,20 @@ class HomogeneousPenalty(Penalty):
         return self.norm_feasible_scale(V), 0.0
 
     def alpha_max(self, G):
-        # bisection on the safe side: norm_prox(G, 1) = 0 is "alpha is large enough"
+        # bisection on the safe side: norm_prox(-G, 1) = 0 is "alpha is large enough"
         xp = array_namespace(G)
-        if not bool(xp.any(G != 0)):
-            return 0.0
 
         def enough(alpha):
             return not bool(xp.any(self.with_alpha(alpha).norm_prox(-G, 1.0) != 0))
 
+        if enough(0.0):  # G = 0, or nothing can move into the domain
+            return 0.0
         high = float(xp.max(xp.abs(G)))
         while not enough(high):
             high *= 2.0
-        return high / largest_scale(lambda s: enough(high / s) if s > 0 else True, upper=2.0**40)
+        while enough(0.5 * high):
+            high *= 0.5
+        return high / largest_scale(lambda s: enough(high / s) if s > 0 else True, upper=2.0)
 
     def check(self):
         super().check()

@@ -105,6 +105,14 @@ class Chain(HomogeneousPenalty):
         ordered = sorted(self.parts, key=lambda part: part.chain_rank)
         return [part.with_alpha(self.alpha * part.alpha) for part in ordered]
 
+    @property
+    def _positive(self):
+        return any(getattr(part, "positive", False) for part in self.parts)
+
+    @property
+    def null(self):
+        return super().null and not self._positive
+
     def norm_value(self, W):
         return sum(part.norm_value(W) for part in self._ordered())
 
@@ -123,6 +131,10 @@ class Chain(HomogeneousPenalty):
             part.check()
             if part.alpha_ridge:
                 raise ValueError(f"Chain: {part!r} has a ridge of its own; give the Chain's alpha_ridge instead.")
+        if all(part.alpha == 0 for part in self.parts):
+            raise ValueError("Chain: every part has alpha=0; give alpha=0 to the Chain instead.")
+        if self._positive and self.alpha == 0 and self.alpha_ridge == 0:
+            raise ValueError("Chain(alpha=0) with positive parts has no certificate: give a small alpha or a ridge.")
         for a, b in pairwise(sorted(self.parts, key=lambda part: part.chain_rank)):
             if a.chain_rank == b.chain_rank:
                 raise ValueError(f"Chain: the proximal operators of {a!r} and {b!r} do not compose; give one of them.")

@@ -100,7 +100,7 @@ def solve(
     if start is None or start.x.shape != problem.zero.shape:
         state = State(problem.zero, problem.null.Z)
     else:
-        state = State(start.x, start.Z)
+        state = State(start.x, None if problem.free is None else start.Z)
     if run.scale <= 0:  # the free directions alone fit perfectly
         run.certify(State(problem.zero, problem.null.Z))
         return run.solution()

@@ -18,7 +18,7 @@ def fista(problem, state, *, max_iter, tolerance):
     xp, penalty = problem.xp, problem.penalty
     x, eta = state.x, problem.predictors(state.x)
     previous, eta_previous, momentum = x, eta, 1.0
-    lipschitz = max(problem.lipschitz(), float(xp.finfo(problem.design.dtype).tiny))
+    lipschitz = max(problem.lipschitz(), float(xp.finfo(problem.design.dtype).smallest_normal))
     Z, check, n_iter, still = state.Z, 0, 0, 0
     yield state
     while True:

@@ -78,7 +78,8 @@ def _second_derivatives(problem, eta):
     parts = []
     for s in problem.losses.segments:
         h = s.loss.hessian(problem.y[..., s.labels], eta[..., s.columns])
-        top = s.loss.curvature if s.loss.curvature is not None else max(float(h.max()), 1e-300)
+        w = problem.column_weights[..., s.columns] if problem.column_weights.shape[-1] != 1 else problem.column_weights
+        top = s.loss.curvature if s.loss.curvature is not None else max(float(np.max(h * (w > 0))), 1e-300)
         parts.append(np.maximum(h, FLAT * top))
     h = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
     return np.ascontiguousarray(problem.column_weights * h)

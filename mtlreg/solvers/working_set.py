@@ -17,7 +17,7 @@ from mtlreg.solvers.fista import fista
 __all__ = ["working_set"]
 
 SMALLEST = 20
-FRACTION = 0.1  # of the present gap, to which a subproblem is solved
+FRACTION = 0.3  # of the present gap, to which a subproblem is solved
 
 
 def working_set(problem, state, *, max_iter, tolerance):

@@ -9,7 +9,7 @@ try:
 except ImportError:  # then NumPy alone is checked
     array_api_strict = None
 
-__all__ = ["array_api_strict", "assert_close", "read_only", "require", "same_elsewhere"]
+__all__ = ["array_api_strict", "assert_close", "check_untouched", "read_only", "require", "same_elsewhere"]
 
 
 def require(condition, message):
@@ -36,11 +36,24 @@ def read_only(a, order="C"):
     return a
 
 
+def check_untouched(function, arrays, message):
+    """Raise if ``function`` writes to its arguments."""
+    try:
+        function(*(read_only(a) for a in arrays))
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        raise AssertionError(f"{message}: an argument is written to") from error
+
+
 def same_elsewhere(function, arrays, tolerance, message):
     """Raise unless ``function`` of ``array_api_strict`` arrays gives what it gives of NumPy arrays."""
     if array_api_strict is None:
         return
-    there = function(*(array_api_strict.asarray(a) for a in arrays))
+    try:
+        there = function(*(array_api_strict.asarray(a) for a in arrays))
+    except Exception as error:
+        raise AssertionError(f"{message}: fails on array_api_strict: {error!r}") from error
     here = function(*arrays)
     for one, other in zip(there, here, strict=True):
         foreign = isinstance(one, type(array_api_strict.asarray(0.0)))

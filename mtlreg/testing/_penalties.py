@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 from sklearn.base import clone
 
-from mtlreg.testing._common import assert_close, read_only, require, same_elsewhere
+from mtlreg.testing._common import assert_close, check_untouched, require, same_elsewhere
 
 __all__ = ["check_penalty"]
 
@@ -44,6 +44,7 @@ def check_penalty(penalty, shape=None, seed=0):
     require(float(penalty.alpha) > 0, "check_penalty needs alpha > 0")
     for one in SHAPES if shape is None else (shape,):
         check = _Check(penalty, one, np.random.default_rng(seed))
+        check.arguments()
         check.values()
         check.prox()
         check.conjugate()
@@ -92,8 +93,7 @@ class _Check:
         """A point near x where the penalty is finite."""
         return self.penalty.prox(x, 1e-8)
 
-    # -- the function itself
-    # -----------------------------------------------------------------------------------
+    # -- the function itself --
 
     def values(self):
         p, name = self.penalty, self.name
@@ -106,7 +106,9 @@ class _Check:
             require(isinstance(value_a, float), f"{name}: value is a {type(value_a).__name__}, not a float")
             require(np.isfinite(value_a) and value_a >= 0, f"{name}: value {value_a} at a point prox gives")
             slack = 1e-12 * (value_a + value_b)
-            require(middle <= 0.5 * (value_a + value_b) + slack, f"{name}: value is not convex")
+            below = middle <= 0.5 * (value_a + value_b) + slack
+            ray = p.value(2 * a) <= 0.5 * (value_a + p.value(3 * a)) + slack
+            require(below and ray, f"{name}: value is not convex")
             require(stronger.value(a) >= value_a - slack, f"{name}: value falls as alpha grows")
 
     def prox(self):
@@ -144,8 +146,7 @@ class _Check:
             yield share * Z
             yield share * np.sign(Z) * float(np.max(np.abs(Z)))
 
-    # -- duality
-    # -------------------------------------------------------------------------------------------------
+    # -- duality --
 
     def conjugate(self):
         p, name = self.penalty, self.name
@@ -155,21 +156,24 @@ class _Check:
             conjugate = p.conjugate(scale * V)
             require(np.isfinite(conjugate), f"{name}: conjugate(s V) is {conjugate} at s = feasible_scale(V)")
             require(p.dual(V) == (scale, conjugate), f"{name}: dual(V) is not (s, conjugate(s V))")
-            for size in (0.01, 1.0, 30.0):
-                x = self.inside(self.random(size))
+            for x in self.rivals(scale * V):
                 value, product = p.value(x), scale * float(np.sum(V * self.total(x)))
                 excess = (product - value - conjugate) / (1 + abs(product))
                 require(excess <= 1e-12, f"{name}: conjugate(V) is below <V, W> - value(W) by {excess:.3g}")
             self.equality(V * (1.0 if self.parts else 3.0))
 
+    def rivals(self, V):
+        """Points x where <V, x> - value(x) may exceed the conjugate: random ones, and far out where V is infeasible."""
+        for size in (0.01, 1.0, 30.0):
+            yield self.inside(self.random(size))
+            yield self.penalty.prox(self.spread(1e4 * size * V), 1e4 * size)
+
     def equality(self, A):
         """At W = prox(A, 1), V = A - W is a subgradient: value(W) + conjugate(V) = <V, W>."""
         p, name = self.penalty, self.name
         x = p.prox(self.spread(A), 1.0)
-        for _ in range(3000 if self.parts else 0):  # parts share one subgradient: proximal gradient steps
-            before, x = x, p.prox(x + (A - self.total(x)) / self.parts, 1.0 / self.parts)
-            if np.array_equal(before, x):
-                break
+        if self.parts:
+            x = self.common_subgradient(A, x)
         V = A - self.total(x)
         scale, conjugate = p.dual(V)
         tolerance = 1e-6 if self.parts else 1e-10
@@ -178,6 +182,17 @@ class _Check:
         size = 1 + abs(value) + abs(product)
         message = f"{name}: value(W) + conjugate(V) is not <V, W> at a subgradient V"
         assert_close((value + conjugate) / size, product / size, 10 * tolerance, message)
+
+    def common_subgradient(self, A, x):
+        """x near the minimum of ``|A - total|^2 / 2 + value``, where ``A - total`` is a subgradient for every part."""
+        before, k = x, 0
+        for _ in range(5000):
+            ahead = x + k / (k + 3) * (x - before)
+            before, x = x, self.penalty.prox(ahead + (A - self.total(ahead)) / self.parts, 1.0 / self.parts)
+            k = 0 if np.sum((ahead - x) * (x - before)) > 0 else k + 1
+            if np.max(np.abs(x - before)) <= 1e-11 * np.max(np.abs(A)):
+                break
+        return x
 
     def feasible_scale(self):
         p, name = self.penalty, self.name
@@ -212,8 +227,7 @@ class _Check:
                     below = p.with_alpha(alpha * (1 - 1e-9)).prox(self.spread(-G), 1.0)
                     require(np.any(below), f"{name}: alpha_max = {alpha:.15g} is too large")
 
-    # -- capabilities
-    # ---------------------------------------------------------------------------------------------
+    # -- capabilities --
 
     def row_kernel(self):
         p, name = self.penalty, self.name
@@ -224,53 +238,46 @@ class _Check:
         norms = np.array([np.linalg.norm(w, q) for w in W])
         value = entry * np.abs(W).sum() + row * norms.sum() + 0.5 * ridge * (W * W).sum()
         assert_close(p.value(W), value, 1e-12, f"{name}: value is not what row_kernel says")
-        V = self.matrix(2 * self.size)
+        V = self.matrix()
         for j in range(len(V)):  # a row violates the constraint iff, were it alone, W = 0 would not be optimal
-            violation = p.row_violations(V)[j]
-            moved = bool(np.any(p.prox(np.where(np.arange(len(V))[:, None] == j, V, 0), 1.0)))
-            require(
-                (violation > 0) == moved,
-                f"{name}: row_violations(V)[{j}] = {violation:.3g}, but prox says {moved}",
-            )
+            alone = np.where(np.arange(len(V))[:, None] == j, V, 0)
+            edge = p.alpha_max(-alone)
+            for share in (1 - 1e-9, 1 + 1e-9):
+                violation = p.row_violations(share * alone * (p.alpha / edge if edge > 0 else 1.0))
+                wanted = (np.arange(len(V)) == j) & (share > 1) & (edge > 0)
+                message = f"{name}: row_violations is {violation} at {share} times the boundary of row {j}"
+                require(np.array_equal(violation > 0, wanted), message)
 
-    # -- arrays
-    # -----------------------------------------------------------------------------------------------------
+    # -- arrays --
+
+    def everything(self, x, V):
+        p = self.penalty
+        strongest = [p.alpha_max(V)] if self.has_alpha_max() else []
+        Z = p.prox(x, 0.5)
+        return [p.value(Z), Z, p.feasible_scale(V), p.conjugate(0.5 * V), *strongest]
+
+    def arguments(self):
+        x, V = self.random(self.size), self.matrix(0.1 * self.size)
+        check_untouched(self.everything, [x, V], self.name)
+        ordered = self.everything(np.asfortranarray(x), np.asfortranarray(V))
+        for one, other in zip(ordered, self.everything(x, V), strict=True):
+            assert_close(one, other, 1e-13, f"{self.name}: the order in memory changes the result")
 
     def arrays(self):
         p, name = self.penalty, self.name
-
-        def everything(x, V):
-            with_max = [p.alpha_max(V)] if self.has_alpha_max() else []
-            return [
-                p.value(p.prox(x, 0.5)),
-                p.prox(x, 0.5),
-                p.feasible_scale(V),
-                p.conjugate(0.5 * V),
-                *with_max,
-            ]
-
-        for order in "CF":
-            x, V = read_only(self.random(self.size), order), read_only(self.matrix(0.1 * self.size), order)
-            plain, before = everything(np.array(x, order="C"), np.array(V, order="C")), (x.copy(), V.copy())
-            for one, other in zip(everything(x, V), plain, strict=True):
-                assert_close(one, other, 1e-13, f"{name}: the order in memory changes the result")
-            same = np.array_equal(x, before[0]) and np.array_equal(V, before[1])
-            require(same, f"{name}: an argument was changed")
-        same_elsewhere(everything, [np.array(x), np.array(V)], 1e-10, name)
-        x, V = x.astype(np.float32), V.astype(np.float32)
-        small, wide = p.prox(x, 0.5), p.prox(x.astype(float), 0.5)
-        require(small.dtype == np.float32, f"{name}: prox gives {small.dtype} for float32")
+        wide = [self.random(self.size), self.matrix(0.1 * self.size)]
+        x, V = (a.astype(np.float32) for a in wide)
+        Z, exact = p.prox(x, 0.5), p.prox(x.astype(float), 0.5)
+        require(Z.dtype == np.float32, f"{name}: prox gives {Z.dtype} for float32")
         size = float(np.max(np.abs(x)))
-        assert_close(small / size, wide / size, 1e-5, f"{name}: prox in float32")
-        for method, argument in [("value", small), ("feasible_scale", V)]:
-            there = getattr(p, method)(argument)
-            message = f"{name}: {method} in float32"
-            assert_close(there, getattr(p, method)(argument.astype(float)), 1e-5, message)
+        assert_close(Z / size, exact / size, 1e-5, f"{name}: prox in float32")
+        for method, argument in [("value", Z), ("feasible_scale", V)]:
+            there, message = getattr(p, method)(argument), f"{name}: {method} in float32"
             require(isinstance(there, float), f"{message}: {type(there).__name__}, not a float")
-        require(
-            np.isfinite(p.conjugate(p.feasible_scale(V) * V)),
-            f"{name}: float32 V is infeasible after scaling",
-        )
+            assert_close(there, getattr(p, method)(argument.astype(float)), 1e-5, message)
+        scaled = p.feasible_scale(V) * V
+        require(np.isfinite(p.conjugate(scaled)), f"{name}: float32 V is infeasible after scaling")
+        same_elsewhere(self.everything, wide, 1e-10, name)
 
     def has_alpha_max(self):
         try:

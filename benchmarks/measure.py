@@ -1,0 +1,150 @@
+"""From a problem and its peers to times: a ladder of tolerances for each peer, then repeats of the rungs that count."""
+
+from dataclasses import dataclass, field
+
+from benchmarks import peers
+from benchmarks.certify import relative_gap
+from benchmarks.problems import DIVISORS, make_problem
+from benchmarks.worker import Failed, Stopped, Worker
+
+__all__ = ["TARGETS", "Comparison", "Row", "compare"]
+
+TARGETS = (1e-4, 1e-6, 1e-8)  # certified relative gaps
+LONG_ENOUGH = 0.1  # seconds: a shorter call is repeated within a measurement, at most so many times
+MOST_CALLS = 20
+
+
+@dataclass
+class Rung:
+    """One tolerance of a peer's ladder: the certified gap of what it returned, and times repeated if it counts."""
+
+    accuracy: float
+    gap: float
+    seconds: float
+    wall: list = field(default_factory=list)
+    cpu: list = field(default_factory=list)
+
+
+@dataclass
+class Ladder:
+    """The rungs of a peer, and what ended them early: seconds after which a solve was stopped, or an error."""
+
+    rungs: list
+    stopped: float | None = None
+    error: str | None = None
+
+    def reached(self, target):
+        """The rung to quote for the target, or None: the loosest that reached it, which does the least work."""
+        return next((rung for rung in self.rungs if rung.gap <= target), None)
+
+    def counted(self):
+        """The rungs to quote, with the targets each is quoted for: [(rung, targets)]."""
+        targets = {}
+        for target in TARGETS:
+            targets.setdefault(id(self.reached(target)), []).append(target)
+        return [(rung, targets[id(rung)]) for rung in self.rungs if id(rung) in targets]
+
+    @property
+    def best_gap(self):
+        return min((rung.gap for rung in self.rungs), default=float("inf"))
+
+
+@dataclass
+class Row:
+    """A problem at one alpha: ``ladders`` by peer."""
+
+    label: str
+    divisor: int
+    ladders: dict
+
+    def ratios(self, target):
+        """CPU seconds of the best other peer over mtlreg's, one for each repeat; None if either did not reach."""
+        rungs = {peer: ladder.reached(target) for peer, ladder in self.ladders.items()}
+        mine = rungs.pop(peers.ours, None)
+        others = [rung.cpu for rung in rungs.values() if rung is not None]
+        if mine is None or not others:
+            return None
+        return [min(times) / own for own, *times in zip(mine.cpu, *others, strict=True)]
+
+
+@dataclass
+class Comparison:
+    """All rows of a problem, and ``first_calls``: peer -> (first call, same call again), in seconds."""
+
+    family: str
+    rows: list
+    first_calls: dict
+
+
+def compare(name, family, names, *, quick, repeats, budget, log):
+    """Measure the peers on a problem.
+
+    Parameters
+    ----------
+    name, family : str
+    names : list of str
+        Peers.
+    quick : bool
+    repeats : int
+        Of every rung that is quoted.
+    budget : float
+        Seconds for one solve. A solve that takes longer is stopped, and ends the peer's ladder at this alpha.
+    log : callable(str)
+    """
+    problem = make_problem(name, family, quick)
+    modules = {peer: peers.load(peer) for peer in names}
+    usable = {
+        peer: module
+        for peer, module in modules.items()
+        if module.available() and family in module.FAMILIES and module.supports(problem)
+    }
+    workers = {peer: Worker(peer, name, family, quick) for peer in usable}
+    rows = []
+    try:
+        for divisor in DIVISORS:
+            alpha, ladders = problem.alpha_max / divisor, {}
+            for peer, module in usable.items():
+                ladders[peer] = _climb(workers[peer], problem, alpha, module.LADDER, budget)
+                log(f"{problem} /{divisor} {peer}: {_summary(ladders[peer])}")
+            _repeat(workers, ladders, alpha, repeats, budget)
+            rows.append(Row(str(problem), divisor, ladders))
+    finally:
+        for worker in workers.values():
+            worker.close()
+    return Comparison(family, rows, {peer: (w.first, w.again) for peer, w in workers.items() if w.first is not None})
+
+
+def _climb(worker, problem, alpha, tolerances, budget):
+    """Down the tolerances until the smallest target is reached or a solve is stopped."""
+    rungs = []
+    for accuracy in tolerances:
+        try:
+            answer = worker.solve(alpha, accuracy, budget)
+        except Stopped:
+            return Ladder(rungs, stopped=budget)
+        except Failed as error:
+            return Ladder(rungs, error=str(error))
+        rungs.append(Rung(accuracy, relative_gap(problem, alpha, answer["W"]), answer["seconds"]))
+        if rungs[-1].gap <= TARGETS[-1]:
+            break
+    return Ladder(rungs)
+
+
+def _repeat(workers, ladders, alpha, repeats, budget):
+    """Time the rungs that count, peer after peer, the whole round so many times and each round from another peer."""
+    order = list(ladders)
+    for _ in range(repeats):
+        for peer in order:
+            for rung, _ in ladders[peer].counted():
+                number = min(MOST_CALLS, 1 + int(LONG_ENOUGH / max(rung.seconds, 1e-9)))
+                # it did finish within the budget once: a disturbed repeat is to count, not to be stopped
+                answer = workers[peer].solve(alpha, rung.accuracy, 10 * budget, number)
+                rung.wall.append(answer["seconds"])
+                rung.cpu.append(answer["cpu"])
+        order = order[1:] + order[:1]
+
+
+def _summary(ladder):
+    steps = ", ".join(f"{rung.seconds:.3g}s@{rung.gap:.0e}" for rung in ladder.rungs)
+    end = "" if ladder.stopped is None else f", stopped after {ladder.stopped:g}s"
+    return steps + end + ("" if ladder.error is None else f", failed: {ladder.error}")

@@ -1,0 +1,54 @@
+"""Times of mtlreg and other packages to a certified gap: `python -m benchmarks.run --help`."""
+
+import argparse
+import shlex
+import sys
+import time
+from pathlib import Path
+
+from benchmarks import peers
+from benchmarks.certify import NORMS
+from benchmarks.measure import compare
+from benchmarks.problems import FULL, QUICK
+from benchmarks.report import report
+
+__all__ = ["main"]
+
+
+def main(arguments=None):
+    """Run what the arguments say; the text is written after every problem, so that an interrupt loses little."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(arguments)
+    command = shlex.join(["python", "-m", "benchmarks.run", *arguments])
+    names = [p for p in options.peers if peers.load(p).available()]
+    for missing in set(options.peers) - set(names):
+        _log(f"{missing} is not installed: left out")
+    known = QUICK if options.quick else FULL
+    comparisons = []
+    for family in options.families:
+        for name in options.problems or known:
+            settings = {"quick": options.quick, "repeats": options.repeats, "budget": options.budget, "log": _log}
+            comparisons.append(compare(name, family, names, **settings))
+            if options.out is not None:
+                options.out.write_text(report(comparisons, names, command))
+    print(report(comparisons, names, command))
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small versions of a few problems: minutes")
+    parser.add_argument("--families", nargs="+", choices=list(NORMS), default=["l21"], help="penalties (default: l21)")
+    parser.add_argument("--problems", nargs="+", choices=list(FULL), help="default: all")
+    parser.add_argument("--peers", nargs="+", choices=peers.PEERS, default=list(peers.PEERS), help="default: all")
+    parser.add_argument("--repeats", type=int, default=3, help="of every time in the table (default: 3)")
+    parser.add_argument("--budget", type=float, default=60.0, help="seconds for one solve (default: 60)")
+    parser.add_argument("--out", type=Path, help="Markdown file to write")
+    return parser
+
+
+def _log(text):
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

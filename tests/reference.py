@@ -1,0 +1,255 @@
+"""A slow reference: the model written down a second time, from the data the user gives to the objective.
+
+Plain NumPy evaluates the objective of a fitted estimator; cvxpy finds an optimum of its own. Nothing here
+uses the package's losses, penalties, designs or encodings.
+"""
+
+import warnings
+from dataclasses import dataclass, field
+
+import cvxpy as cp
+import numpy as np
+from scipy import sparse
+from scipy.special import logsumexp, xlogy
+
+TIGHT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12, "tol_ktratio": 1e-10, "max_iter": 300}
+
+
+# -- losses: numbers, then expressions
+# ---------------------------------------------------------------------------
+
+
+def huber(r, threshold):
+    return np.where(np.abs(r) <= threshold, r**2 / 2, threshold * (np.abs(r) - threshold / 2))
+
+
+PLAIN = {
+    "squared": lambda y, eta, loss: (y - eta) ** 2 / 2,
+    "huber": lambda y, eta, loss: huber(y - eta, threshold(loss)),
+    "logistic": lambda y, eta, loss: np.logaddexp(0, eta) - y * eta,
+    "squared_hinge": lambda y, eta, loss: np.maximum(0, 1 - (2 * y - 1) * eta) ** 2 / 2,
+    "poisson": lambda y, eta, loss: np.exp(eta) - y * eta - y + xlogy(y, y),
+    "softmax": lambda y, eta, loss: logsumexp(eta, axis=1) - eta[np.arange(len(y)), y.astype(int)],
+}
+CONVEX = {
+    "squared": lambda y, eta, loss: cp.square(y - eta) / 2,
+    "huber": lambda y, eta, loss: cp.huber(y - eta, threshold(loss)) / 2,
+    "logistic": lambda y, eta, loss: cp.logistic(eta) - cp.multiply(y, eta),
+    "squared_hinge": lambda y, eta, loss: cp.square(cp.pos(1 - cp.multiply(2 * y - 1, eta))) / 2,
+    "poisson": lambda y, eta, loss: cp.exp(eta) - cp.multiply(y, eta) - y + xlogy(y, y),
+    "softmax": lambda y, eta, loss: (
+        cp.log_sum_exp(eta, axis=1) - cp.sum(cp.multiply(np.eye(eta.shape[1])[y.astype(int)], eta), axis=1)
+    ),
+}
+
+
+def loss_name(loss):
+    return loss if isinstance(loss, str) else loss.name
+
+
+def threshold(loss):
+    return 1.35 if loss == "huber" else loss.threshold
+
+
+# -- penalties
+# -----------------------------------------------------------------------------------------------------
+
+EXPONENTS = {"L1": 1, "L21": 2, "L1Linf": np.inf}
+
+
+def strengths(penalty):
+    """Entry weight, row weight and exponent of a row penalty."""
+    ratio = {"L1": 1.0, "SparseGroup": getattr(penalty, "entry_ratio", 0.0)}.get(type(penalty).__name__, 0.0)
+    q = EXPONENTS.get(type(penalty).__name__) or penalty.q
+    return penalty.alpha * ratio, penalty.alpha * (1 - ratio), q
+
+
+def scaled(penalty, factor):
+    """A part with its alpha multiplied."""
+    return type(penalty)(**{**penalty.get_params(deep=False), "alpha": penalty.alpha * factor})
+
+
+def omega(penalty, parts):
+    """The penalty of a list of matrices (one, unless it is compound) by NumPy."""
+    kind = type(penalty).__name__
+    if kind == "InfimalConvolution":
+        return sum(omega(scaled(p, penalty.alpha), [W]) for (_, p), W in zip(penalty.parts, parts, strict=True))
+    (W,) = parts
+    if kind == "Transposed":
+        return omega(penalty.penalty, [W.T])
+    ridge = penalty.alpha_ridge / 2 * np.sum(W**2)
+    if kind == "Chain":
+        return ridge + penalty.alpha * sum(omega(p, [W]) for p in penalty.parts)
+    if penalty.positive and (W < 0).any():
+        return np.inf
+    entry, row, q = strengths(penalty)
+    return ridge + entry * np.sum(np.abs(W)) + row * sum(np.linalg.norm(w, q) for w in W)
+
+
+def convex_omega(penalty, parts):
+    """The same as an expression, and a list of constraints."""
+    kind = type(penalty).__name__
+    if kind == "InfimalConvolution":
+        pairs = [convex_omega(scaled(p, penalty.alpha), [W]) for (_, p), W in zip(penalty.parts, parts, strict=True)]
+        return sum(value for value, _ in pairs), [c for _, some in pairs for c in some]
+    (W,) = parts
+    if kind == "Transposed":
+        return convex_omega(penalty.penalty, [W.T])
+    ridge = penalty.alpha_ridge / 2 * cp.sum_squares(W)
+    if kind == "Chain":
+        pairs = [convex_omega(p, [W]) for p in penalty.parts]
+        return ridge + penalty.alpha * sum(v for v, _ in pairs), [c for _, some in pairs for c in some]
+    entry, row, q = strengths(penalty)
+    value = ridge + entry * cp.sum(cp.abs(W))
+    if row:
+        value += row * sum(cp.norm(W[j], q) for j in range(W.shape[0]))
+    return value, [W >= 0] if penalty.positive else []
+
+
+def clip_positive(penalty, W):
+    """W with the solver's rounding below zero removed, where the penalty is infinite there."""
+    kind = type(penalty).__name__
+    inner = penalty.penalty if kind == "Transposed" else penalty.parts[0] if kind == "Chain" else penalty
+    return np.maximum(W, 0) if inner.positive else W
+
+
+# -- the model
+# -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Task:
+    name: object
+    X: np.ndarray
+    y: np.ndarray
+    w: np.ndarray
+    loss: object
+    classes: np.ndarray | None = None
+    columns: list = field(default_factory=list)
+    factor: float = 1.0
+
+    def eta(self, coef, intercept):
+        """Predictors: (n,), or (n, K) for a softmax task. ``coef`` is (n_columns, p)."""
+        which = self.columns if len(self.columns) > 1 else self.columns[0]
+        if isinstance(coef, np.ndarray):
+            return self.X @ coef[which].T + intercept[which]
+        return self.X @ coef[which].T + (intercept[which][None, :] if len(self.columns) > 1 else intercept[which])
+
+
+class Reference:
+    """The objective an estimator with these parameters has on these data."""
+
+    def __init__(self, model, X, y, sample_weight=None):
+        self.penalty = model._make_penalty()
+        self.fit_intercept = model.fit_intercept
+        X, self.tasks = read_tasks(model, X, y, sample_weight)
+        column = 0
+        for task in self.tasks:
+            width = len(task.classes) if loss_name(task.loss) == "softmax" else 1
+            task.columns = list(range(column, column + width))
+            column += width
+        self.shape = (column, X.shape[1])
+        set_factors(self.tasks, model.task_weight)
+        self.f = np.ones(X.shape[1]) if model.feature_weights is None else np.asarray(model.feature_weights)
+        self.std = self.stds(model.standardize)
+
+    def stds(self, standardize):
+        """Standard deviations (n_columns, p) that the penalty sees coefficients multiplied with."""
+        if not standardize:
+            return np.ones(self.shape)
+        if standardize is True:
+            X = np.concatenate([t.X for t in self.tasks])
+            w = np.concatenate([t.w for t in self.tasks])
+            return np.tile(weighted_std(X, w), (self.shape[0], 1))
+        return np.concatenate([np.tile(weighted_std(t.X, t.w), (len(t.columns), 1)) for t in self.tasks])
+
+    def value(self, parts, intercept):
+        """The objective at coefficients (a list of parts (n_columns, p)) and intercepts, by NumPy."""
+        coef = sum(parts)
+        loss = sum(
+            t.factor * np.sum(t.w * PLAIN[loss_name(t.loss)](t.y, t.eta(coef, intercept), t.loss)) for t in self.tasks
+        )
+        assert not coef[:, np.isinf(self.f)].any()
+        f = np.where(np.isinf(self.f), 0, self.f)
+        return loss + omega(self.penalty, [(part * self.std * f).T for part in parts])
+
+    def of(self, fitted):
+        """The objective of a fitted estimator."""
+        parts = [np.atleast_2d(part).astype(float) for part in fitted.components_.values()]
+        intercept = np.atleast_1d(fitted.intercept_).astype(float)
+        assert self.fit_intercept or not intercept.any()
+        np.testing.assert_allclose(sum(parts), np.atleast_2d(fitted.coef_), rtol=1e-6, atol=1e-12)
+        return self.value(parts, intercept)
+
+    def optimum(self):
+        """The objective at cvxpy's solution, by NumPy: an upper bound of the true optimum, and close to it."""
+        names = [name for name, _ in getattr(self.penalty, "parts", [])] if self.penalty.part_names else [""]
+        variables = [cp.Variable(self.shape) for _ in names]  # std f coef of the penalised features
+        free = cp.Variable(self.shape)
+        intercept = cp.Variable(self.shape[0]) if self.fit_intercept else np.zeros(self.shape[0])
+        penalised = (self.f > 0) & np.isfinite(self.f)
+        scale = np.where(penalised, 1 / (self.std * np.where(penalised, self.f, 1)), 0)
+        coef = cp.multiply(sum(variables), scale) + cp.multiply(free, np.tile(self.f == 0, (self.shape[0], 1)))
+        value, constraints = convex_omega(self.penalty, [V.T for V in variables])
+        constraints += [free[:, j] == 0 for j in np.flatnonzero(self.f != 0)]
+        for t in self.tasks:
+            losses = CONVEX[loss_name(t.loss)](t.y, t.eta(coef, intercept), t.loss)
+            value += cp.sum(cp.multiply(t.factor * t.w, losses))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # accuracy is checked where the result is used
+            cp.Problem(cp.Minimize(value), constraints).solve(solver=cp.CLARABEL, **TIGHT)
+        inner = [p for _, p in self.penalty.parts] if self.penalty.part_names else [self.penalty]
+        parts = [clip_positive(p, V.value) * scale for p, V in zip(inner, variables, strict=True)]
+        parts[0] = parts[0] + free.value * (self.f == 0)
+        return self.value(parts, intercept.value if self.fit_intercept else intercept)
+
+
+def weighted_std(X, w):
+    mean = w @ X / w.sum()
+    std = np.sqrt(w @ (X - mean) ** 2 / w.sum())
+    return np.where(std > 1e-13 * np.abs(mean), std, 1)
+
+
+def read_tasks(model, X, y, sample_weight):
+    """Labelled rows of positive weight, task by task; the classes of each become codes."""
+    if sparse.issparse(X):
+        X = X.toarray()
+    X, y = np.asarray(X), np.asarray(y)
+    weights = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+    if model.task_feature is None:
+        y = y.reshape(len(X), -1)
+        weights = weights.reshape(len(X), -1) * np.ones(y.shape)
+        names, rows = range(y.shape[1]), [np.arange(len(X))] * y.shape[1]
+    else:
+        column = X[:, model.task_feature]
+        X = np.delete(X, model.task_feature, axis=1)
+        names, codes = np.unique(column, return_inverse=True)
+        rows = [np.flatnonzero(codes == t) for t in range(len(names))]
+        y, weights = np.tile(y[:, None], len(names)), np.tile(weights[:, None], len(names))
+    X = X.astype(float)
+    tasks = []
+    for t, name in enumerate(names):
+        used = [i for i in rows[t] if y[i, t] == y[i, t] and weights[i, t] > 0]
+        loss = model.loss
+        loss = loss[name] if isinstance(loss, dict) else loss[t] if isinstance(loss, list) else loss
+        task = Task(name, X[used], y[used, t], weights[used, t], loss)
+        if hasattr(model, "class_weight"):
+            task.classes = np.unique(task.y)
+            task.y = np.searchsorted(task.classes, task.y)
+            task.w = task.w * np.array([(model.class_weight or {}).get(c, 1) for c in task.classes])[task.y]
+            task.loss = "softmax" if len(task.classes) > 2 else loss
+        task.y = task.y.astype(float)
+        tasks.append(task)
+    return X, tasks
+
+
+def set_factors(tasks, task_weight):
+    """c_t: 1 / (mean label weight of a task), or 1 / (label weight of the task), or a multiple of the first."""
+    default = len(tasks) / sum(t.w.sum() for t in tasks)
+    for i, t in enumerate(tasks):
+        if task_weight is None:
+            t.factor = default
+        elif isinstance(task_weight, str):
+            t.factor = 1 / t.w.sum()
+        else:
+            t.factor = default * task_weight[t.name if isinstance(task_weight, dict) else i]

@@ -1,0 +1,526 @@
+"""One model, two ways: other packages, other layouts of the same data, other parameters for the same thing."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.linear_model import (
+    ElasticNet,
+    Lasso,
+    LinearRegression,
+    LogisticRegression,
+    MultiTaskElasticNet,
+    MultiTaskLasso,
+    PoissonRegressor,
+    Ridge,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+
+from mtlreg import (
+    L1,
+    L21,
+    BlockSparseClassifier,
+    BlockSparseRegressor,
+    Chain,
+    InfimalConvolution,
+    KeepTask,
+    L1Linf,
+    L1Lq,
+    MultiTaskClassifier,
+    MultiTaskRegressor,
+    SparseGroup,
+    melt,
+    stack_tasks,
+)
+
+N, P, T = 40, 8, 3
+TIGHT = {"tol": 1e-11, "max_iter": 100_000}
+
+
+def data(seed=0, n=N, loss="squared"):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, P)) * np.linspace(0.5, 2.0, P) + np.linspace(-1, 1, P)
+    W = rng.standard_normal((P, T)) * (np.arange(P) < 4)[:, None]
+    Y = X @ W + 0.7 * rng.standard_normal((n, T)) + [0.3, -1.0, 2.0]
+    if loss == "poisson":
+        Y = rng.poisson(np.exp(np.clip(0.4 * Y, -3, 2))).astype(float)
+    elif loss in ("logistic", "squared_hinge"):
+        Y = (Y > Y.mean(axis=0)).astype(float)
+    return X, Y
+
+
+def missing(Y, share=0.3, seed=1):
+    return np.where(np.random.default_rng(seed).random(Y.shape) < share, np.nan, Y)
+
+
+def weights(shape, seed=2):
+    return np.random.default_rng(seed).uniform(0.3, 2.0, shape)
+
+
+def same(one, other, rtol=1e-9, atol=1e-5):
+    """Equal objectives, and coefficients as equal as that makes them."""
+    assert one.converged_
+    assert other.converged_
+    assert one.objective_ == pytest.approx(other.objective_, rel=rtol)
+    assert_allclose(np.atleast_2d(one.coef_), np.atleast_2d(other.coef_), atol=atol)
+    assert_allclose(np.atleast_1d(one.intercept_), np.atleast_1d(other.intercept_), atol=10 * atol)
+
+
+# -- scikit-learn --
+
+
+def squared_objective(X, Y, coef, intercept, penalty, w=None):
+    w = np.ones(len(X)) if w is None else w
+    return np.sum(w[:, None] * (Y - X @ np.atleast_2d(coef).T - intercept) ** 2) / (2 * w.sum()) + penalty
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array, sparse.csc_array])
+def test_multi_task_lasso(fit_intercept, container):
+    X, Y = data()
+    alpha = 0.3
+    ours = BlockSparseRegressor(alpha, fit_intercept=fit_intercept, **TIGHT).fit(container(X), Y)
+    theirs = MultiTaskLasso(alpha, fit_intercept=fit_intercept, tol=1e-12, max_iter=100_000).fit(X, Y)
+    penalty = alpha * np.linalg.norm(theirs.coef_, axis=0).sum()
+    objective = squared_objective(X, Y, theirs.coef_, theirs.intercept_, penalty)
+    assert ours.objective_ == pytest.approx(objective, rel=1e-8)
+    assert_allclose(ours.coef_, theirs.coef_, atol=1e-6)
+    assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-5)
+
+
+def test_multi_task_lasso_with_sample_weights():
+    X, Y = data()
+    w, alpha = weights(N), 0.3
+    ours = BlockSparseRegressor(alpha, **TIGHT).fit(X, Y, sample_weight=w)
+    root = np.sqrt(w * N / w.sum())[:, None]
+    centred = [root * (A - np.average(A, axis=0, weights=w)) for A in (X, Y)]
+    theirs = MultiTaskLasso(alpha, fit_intercept=False, tol=1e-12, max_iter=100_000).fit(*centred)
+    penalty = alpha * np.linalg.norm(theirs.coef_, axis=0).sum()
+    assert ours.objective_ == pytest.approx(squared_objective(*centred, theirs.coef_, 0.0, penalty), rel=1e-8)
+    assert_allclose(ours.coef_, theirs.coef_, atol=1e-6)
+
+
+def test_multi_task_elastic_net():
+    X, Y = data()
+    ours = BlockSparseRegressor(0.3 * 0.6, alpha_ridge=0.3 * 0.4, **TIGHT).fit(X, Y)
+    theirs = MultiTaskElasticNet(0.3, l1_ratio=0.6, tol=1e-12, max_iter=100_000).fit(X, Y)
+    assert_allclose(ours.coef_, theirs.coef_, atol=1e-6)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csc_array])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_lasso_and_elastic_net_per_task(positive, container, weighted):
+    X, Y = data()
+    w = weights(N) if weighted else None
+    settings = {"positive": positive, "tol": 1e-13, "max_iter": 100_000}
+    for penalty, theirs in [
+        (L1(0.2, positive=positive), Lasso(0.2, **settings)),
+        (L1(0.3 * 0.6, alpha_ridge=0.3 * 0.4, positive=positive), ElasticNet(0.3, l1_ratio=0.6, **settings)),
+    ]:
+        ours = MultiTaskRegressor(penalty, **TIGHT).fit(container(X), Y, sample_weight=w)
+        for t in range(T):
+            theirs.fit(container(X), Y[:, t], sample_weight=w)
+            assert_allclose(ours.coef_[t], theirs.coef_, atol=1e-6)
+            assert ours.intercept_[t] == pytest.approx(theirs.intercept_, abs=1e-5)
+
+
+def test_ridge_and_least_squares():
+    X, Y = data()
+    w = weights(N)
+    ours = BlockSparseRegressor(0.0, alpha_ridge=0.1, **TIGHT).fit(X, Y, sample_weight=w)
+    theirs = Ridge(0.1 * w.sum()).fit(X, Y, sample_weight=w)
+    assert_allclose(ours.coef_, theirs.coef_, atol=1e-6)
+    ours = BlockSparseRegressor(0.0).fit(X, Y, sample_weight=w)
+    theirs = LinearRegression().fit(X, Y, sample_weight=w)
+    assert_allclose(ours.coef_, theirs.coef_, atol=1e-10)
+    assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-10)
+
+
+def test_lasso_logistic_regression():
+    X, Y = data(loss="logistic")
+    ours = MultiTaskClassifier(L1(0.02), fit_intercept=False, **TIGHT).fit(X, Y)
+    for t in range(T):
+        theirs = LogisticRegression(
+            C=1 / (0.02 * N), l1_ratio=1.0, solver="liblinear", fit_intercept=False, tol=1e-10, max_iter=10_000
+        ).fit(X, Y[:, t])
+        assert_allclose(ours.coef_[t], theirs.coef_[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_ridge_logistic_regression(n_classes):
+    X, Y = data()
+    y = np.digitize(Y[:, 0], np.quantile(Y[:, 0], np.arange(1, n_classes) / n_classes))
+    w = weights(N)
+    ours = BlockSparseClassifier(0.0, alpha_ridge=0.05, **TIGHT).fit(X, y, sample_weight=w)
+    theirs = LogisticRegression(C=1 / (0.05 * w.sum()), tol=1e-12, max_iter=10_000).fit(X, y, sample_weight=w)
+    assert_allclose(ours.coef_, theirs.coef_, atol=1e-5)
+    assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-5)
+    assert_array_equal(ours.predict(X), theirs.predict(X))
+
+
+def test_ridge_poisson_regression():
+    X, Y = data(loss="poisson")
+    w = weights(N)
+    ours = BlockSparseRegressor(0.0, alpha_ridge=0.1, loss="poisson", **TIGHT).fit(X, Y, sample_weight=w)
+    for t in range(T):
+        theirs = PoissonRegressor(alpha=0.1, tol=1e-10, max_iter=10_000).fit(X, Y[:, t], sample_weight=w)
+        assert_allclose(ours.coef_[t], theirs.coef_, atol=1e-5)
+        assert_allclose(ours.predict(X)[:, t], theirs.predict(X), rtol=1e-4)
+
+
+def test_linear_support_vectors():
+    X, Y = data(loss="squared_hinge")
+    ours = BlockSparseClassifier(0.0, alpha_ridge=0.1, loss="squared_hinge", fit_intercept=False, **TIGHT).fit(X, Y)
+    for t in range(T):
+        theirs = LinearSVC(C=1 / (2 * N * 0.1), fit_intercept=False, dual=False, tol=1e-12, max_iter=100_000)
+        assert_allclose(ours.coef_[t], theirs.fit(X, Y[:, t]).coef_[0], atol=1e-5)
+
+
+# -- layouts of the same data --
+
+MODELS = {
+    "l21": MultiTaskRegressor(L21(0.2), **TIGHT),
+    "sparse group, positive": MultiTaskRegressor(SparseGroup(0.2, entry_ratio=0.4, positive=True), **TIGHT),
+    "l1linf+ridge": MultiTaskRegressor(L1Linf(0.2, alpha_ridge=0.1), **TIGHT),
+    "dirty": MultiTaskRegressor(InfimalConvolution([("b", L1Linf(1.5)), ("s", L1())], alpha=0.1), **TIGHT),
+    "logistic": MultiTaskRegressor(L21(0.03), loss="logistic", **TIGHT),
+    "poisson": MultiTaskRegressor(L21(0.1), loss="poisson", **TIGHT),
+    "huber, standardized": MultiTaskRegressor(L21(0.1), loss="huber", standardize=True, **TIGHT),
+    "per task": MultiTaskRegressor(L21(0.1), standardize="per_task", **TIGHT),
+    "balanced": MultiTaskRegressor(L21(0.1), task_weight="balanced", **TIGHT),
+    "no intercept": MultiTaskRegressor(L1Lq(0.1, q=1.5), fit_intercept=False, **TIGHT),
+}
+every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+
+
+def fitted(model, X, Y, sample_weight=None, **parameters):
+    return model.__class__(**{**model.get_params(deep=False), **parameters}).fit(X, Y, sample_weight)
+
+
+def loss_of(model):
+    return model.loss
+
+
+@every_model
+def test_stacked_is_shared(model):
+    X, Y = data(loss=model.loss)
+    Xs, y = stack_tasks([X] * T, list(Y.T))
+    same(fitted(model, X, Y), fitted(model, Xs, y, task_feature=-1))
+
+
+@every_model
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_missing_label_is_dropped_row(model, container):
+    X, Y = data(loss=model.loss)
+    Y = missing(Y)
+    w = weights(N)
+    X_long, y_long, rows = melt(container(X), Y, return_index=True)
+    one = fitted(model, container(X), Y, w)
+    same(one, fitted(model, X_long, y_long, w[rows], task_feature=-1))
+    # a label that is not there has no influence, whatever its weight
+    wide = np.where(np.isnan(Y), 7.0, w[:, None])
+    same(one, fitted(model, container(X), Y, wide))
+    same(one, fitted(model, container(X), np.nan_to_num(Y, nan=1.0), np.where(np.isnan(Y), 0.0, w[:, None])))
+
+
+@every_model
+def test_weight_two_is_the_row_twice(model):
+    X, Y = data(loss=model.loss)
+    w = np.random.default_rng(3).integers(0, 4, N)
+    twice = np.repeat(np.arange(N), w)
+    same(fitted(model, X, Y, w), fitted(model, X[twice], Y[twice]))
+    Xs, y = stack_tasks([X] * T, list(Y.T))
+    counts = np.random.default_rng(4).integers(0, 4, len(y))
+    rows = np.repeat(np.arange(len(y)), counts)
+    one = fitted(model, Xs, y, counts, task_feature=-1)
+    same(one, fitted(model, Xs[rows], y[rows], task_feature=-1))
+    same(one, fitted(model, X, Y, counts.reshape(T, N).T))
+
+
+@every_model
+def test_weight_zero_is_no_row(model):
+    X, Y = data(loss=model.loss)
+    w = weights(N) * (np.arange(N) % 3 > 0)
+    wild = np.where(w[:, None] > 0, X, 1e3)
+    same(fitted(model, wild, Y, w), fitted(model, X[w > 0], Y[w > 0], w[w > 0]))
+
+
+@every_model
+def test_scale_of_weights_is_irrelevant(model):
+    X, Y = data(loss=model.loss)
+    same(fitted(model, X, Y, weights(N)), fitted(model, X, Y, 1e3 * weights(N)))
+
+
+@every_model
+def test_order_of_rows_and_tasks_is_irrelevant(model):
+    X, Y = data(loss=model.loss)
+    Y = missing(Y)
+    rows, tasks = np.random.default_rng(5).permutation(N), [2, 0, 1]
+    one, other = fitted(model, X, Y), fitted(model, X[rows], Y[rows][:, tasks])
+    assert one.objective_ == pytest.approx(other.objective_, rel=1e-9)
+    assert_allclose(one.coef_[tasks], other.coef_, atol=1e-5)
+    X_long, y_long = melt(X, Y)
+    rows = np.random.default_rng(6).permutation(len(y_long))
+    same(fitted(model, X_long, y_long, task_feature=-1), fitted(model, X_long[rows], y_long[rows], task_feature=-1))
+
+
+@every_model
+def test_place_and_type_of_the_task_column_is_irrelevant(model):
+    X, Y = data(loss=model.loss)
+    X_long, y_long = melt(X, Y)
+    one = fitted(model, X_long, y_long, task_feature=-1)
+    same(one, fitted(model, np.roll(X_long, 1, axis=1), y_long, task_feature=0))
+    frame, y_frame = melt(X, Y, tasks=["a", "b", "c"])
+    other = fitted(model, frame, y_frame, task_feature="task")
+    same(one, other)
+    assert other.tasks_.tolist() == ["a", "b", "c"]
+
+
+@every_model
+def test_balanced_is_a_weight_of_one_over_the_size(model):
+    X, Y = data(loss=model.loss)
+    X_long, y_long = melt(X, missing(Y))
+    counts = np.bincount(X_long[:, -1].astype(int))
+    w = 1 / counts[X_long[:, -1].astype(int)]
+    one = fitted(model, X_long, y_long, task_feature=-1, task_weight="balanced")
+    other = fitted(model, X_long, y_long, w, task_feature=-1)
+    # moments for the scale of features do see sample weights
+    if model.standardize is not True:
+        same(one, other)
+
+
+@every_model
+def test_task_weights_by_name_and_by_order(model):
+    X, Y = data(loss=model.loss)
+    one = fitted(model, X, Y, task_weight=[1.0, 2.0, 0.5])
+    same(one, fitted(model, X, Y, task_weight={2: 0.5, 0: 1.0, 1: 2.0, "absent": 9.0}))
+    twice = fitted(model, X, Y, task_weight=[2.0, 4.0, 1.0])
+    assert twice.objective_ > one.objective_
+
+
+@every_model
+def test_one_task_by_all_doors(model):
+    X, Y = data(loss=model.loss)
+    flat = fitted(model, X, Y[:, 0])
+    assert flat.coef_.shape == (P,)
+    assert np.ndim(flat.intercept_) == 0
+    Xs, y = stack_tasks([X], [Y[:, 0]])
+    for other in (fitted(model, X, Y[:, :1]), fitted(model, Xs, y, task_feature=-1)):
+        assert other.coef_.shape == (1, P)
+        same(flat, other)
+
+
+@every_model
+def test_twice_the_same_bit_for_bit(model):
+    X, Y = data(loss=model.loss)
+    one, other = fitted(model, X, Y), fitted(model, X, Y)
+    for name in ("coef_", "intercept_", "n_iter_", "dual_gap_", "objective_"):
+        assert_array_equal(getattr(one, name), getattr(other, name))
+    assert_array_equal(one.history_["gap"], other.history_["gap"])
+
+
+# -- features --
+
+
+@every_model
+def test_feature_weights_are_scaled_columns(model):
+    X, Y = data(loss=model.loss)
+    f = np.linspace(0.5, 3.0, P)
+    one = fitted(model, X, Y, feature_weights=f, standardize=False)
+    other = fitted(model, X / f, Y, standardize=False)
+    assert one.objective_ == pytest.approx(other.objective_, rel=1e-9)
+    assert_allclose(one.coef_ * f, other.coef_, atol=1e-5)
+
+
+@every_model
+def test_infinite_feature_weights_exclude(model):
+    X, Y = data(loss=model.loss)
+    f = np.where(np.arange(P) % 3 == 0, np.inf, 1.0)
+    one, other = fitted(model, X, Y, feature_weights=f), fitted(model, X[:, f == 1], Y)
+    assert not one.coef_[:, f > 1].any()
+    assert one.objective_ == pytest.approx(other.objective_, rel=1e-9)
+    assert_allclose(one.coef_[:, f == 1], other.coef_, atol=1e-5)
+
+
+def test_feature_weights_zero_is_partialled_out():
+    """Under squared loss an unpenalised feature can be regressed out of everything first."""
+    X, Y = data()
+    f = np.where(np.arange(P) == 1, 0.0, 1.0)
+    one = BlockSparseRegressor(0.3, feature_weights=f, **TIGHT).fit(X, Y)
+    others = LinearRegression().fit(X[:, [1]], np.column_stack([X, Y]))
+    X_rest, Y_rest = np.split(np.column_stack([X, Y]) - others.predict(X[:, [1]]), [P], axis=1)
+    other = BlockSparseRegressor(0.3, **TIGHT).fit(X_rest[:, f > 0], Y_rest)
+    assert one.objective_ == pytest.approx(other.objective_, rel=1e-9)
+    assert_allclose(one.coef_[:, f > 0], other.coef_, atol=1e-6)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@every_model
+def test_all_feature_weights_zero_is_no_penalty(model, fit_intercept):
+    if loss_of(model) != "squared" or getattr(model.penalty, "positive", False) or model.penalty.part_names:
+        pytest.skip("one penalty is enough where the model does not matter")
+    X, Y = data()
+    parameters = {"fit_intercept": fit_intercept, "standardize": False, "task_weight": None}
+    one = fitted(model, X, Y, feature_weights=np.zeros(P), **parameters)
+    assert_allclose(one.coef_, LinearRegression(fit_intercept=fit_intercept).fit(X, Y).coef_, atol=1e-9)
+
+
+@every_model
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_standardize_is_a_scaler_in_front(model, container):
+    X, Y = data(loss=model.loss)
+    parameters = {"fit_intercept": True, "standardize": True}
+    one = fitted(model, container(X), Y, **parameters)
+    scaler = StandardScaler().fit(X)
+    other = fitted(model, scaler.transform(X), Y, fit_intercept=True, standardize=False)
+    assert one.objective_ == pytest.approx(other.objective_, rel=1e-9)
+    assert_allclose(one.coef_ * scaler.scale_, other.coef_, atol=1e-5)
+    assert_allclose(one.predict(X), other.predict(scaler.transform(X)), atol=1e-4)
+
+
+def test_standardize_per_task_is_a_scaler_for_each_task():
+    X, Y = data()
+    X_long, y_long = melt(X, missing(Y))
+    one = MultiTaskRegressor(L21(0.1), standardize="per_task", task_feature=-1, **TIGHT).fit(X_long, y_long)
+    scale = KeepTask(StandardScaler(), task_feature=-1, per_task=True)
+    pipeline = make_pipeline(scale, MultiTaskRegressor(L21(0.1), task_feature=-1, **TIGHT)).fit(X_long, y_long)
+    assert one.objective_ == pytest.approx(pipeline[-1].objective_, rel=1e-9)
+    assert_allclose(one.predict(X_long), pipeline.predict(X_long), atol=1e-5)
+
+
+def test_standardize_takes_weighted_moments():
+    X, Y = data()
+    w = np.random.default_rng(3).integers(1, 4, N)
+    twice = np.repeat(np.arange(N), w)
+    for standardize in (True, "per_task"):
+        model = MultiTaskRegressor(L21(0.1), standardize=standardize, **TIGHT)
+        same(fitted(model, X, Y, w), fitted(model, X[twice], Y[twice]))
+
+
+# -- classes --
+
+
+def test_class_weights_are_sample_weights():
+    X, Y = data(loss="logistic")
+    factors = {0.0: 1.0, 1.0: 3.0}
+    one = BlockSparseClassifier(0.02, class_weight=factors, **TIGHT).fit(X, Y)
+    same(one, BlockSparseClassifier(0.02, **TIGHT).fit(X, Y, sample_weight=np.where(Y == 1, 3.0, 1.0)))
+    Xs, y = stack_tasks([X] * T, list(Y.T))
+    same(one, BlockSparseClassifier(0.02, class_weight=factors, task_feature=-1, **TIGHT).fit(Xs, y))
+
+
+def test_balanced_classes_by_hand():
+    X, Y = data(loss="logistic")
+    Y[:10] = 0.0
+    w = np.where(Y == 1, 0.5 * N / (Y == 1).sum(axis=0), 0.5 * N / (Y == 0).sum(axis=0))
+    one = BlockSparseClassifier(0.02, class_weight="balanced", **TIGHT).fit(X, Y)
+    same(one, BlockSparseClassifier(0.02, **TIGHT).fit(X, Y, sample_weight=w))
+
+
+def test_classifier_is_regressor_with_a_logistic_loss():
+    X, Y = data(loss="logistic")
+    labels = np.array(["no", "yes"], dtype=object)[Y.astype(int)]
+    one = BlockSparseClassifier(0.02, **TIGHT).fit(X, labels)
+    other = BlockSparseRegressor(0.02, loss="logistic", **TIGHT).fit(X, Y)
+    same(one, other)
+    assert_allclose(np.stack([p[:, 1] for p in one.predict_proba(X)], axis=1), other.predict(X), rtol=1e-9)
+    assert_array_equal(one.predict(X) == "yes", other.predict(X) > 0.5)
+
+
+def test_one_vs_rest_is_one_task_a_class():
+    X, Y = data()
+    y = np.digitize(Y[:, 0], [-1.0, 1.0])
+    one = MultiTaskClassifier(L1(0.02), multi_class="ovr", **TIGHT).fit(X, y)
+    other = MultiTaskClassifier(L1(0.02), **TIGHT).fit(X, (y[:, None] == np.arange(3)).astype(int))
+    assert_allclose(one.coef_, other.coef_, atol=1e-5)
+
+
+# -- penalties --
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+@pytest.mark.parametrize("part", ["b", "s"])
+def test_a_split_with_one_part_too_expensive(loss, part):
+    X, Y = data(loss=loss)
+    costs = {"b": 1.0, "s": 1.0} | {part: 1e6}
+    parts = {"b": L21(costs["b"]), "s": L1(costs["s"])}
+    split = MultiTaskRegressor(InfimalConvolution(list(parts.items()), alpha=0.05), loss=loss, **TIGHT).fit(X, Y)
+    kept = "s" if part == "b" else "b"
+    plain = MultiTaskRegressor(parts[kept].with_alpha(0.05), loss=loss, **TIGHT).fit(X, Y)
+    same(split, plain)
+    assert not split.components_[part].any()
+    assert_array_equal(split.components_[kept], split.coef_)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (BlockSparseRegressor(0.2, q=2.0), MultiTaskRegressor(L21(0.2))),
+        (BlockSparseRegressor(0.2, q=np.inf, alpha_ridge=0.1), MultiTaskRegressor(L1Linf(0.2, alpha_ridge=0.1))),
+        (BlockSparseRegressor(0.2, entry_ratio=1.0), MultiTaskRegressor(L1(0.2))),
+        (BlockSparseRegressor(0.2, q=3.0), MultiTaskRegressor(L1Lq(0.2, q=3.0))),
+        (BlockSparseRegressor(0.2, entry_ratio=0.5), MultiTaskRegressor(Chain([L1(0.5), L21(0.5)], alpha=0.2))),
+        (MultiTaskRegressor(), MultiTaskRegressor(L21(1.0))),
+    ],
+)
+def test_names_of_the_same_penalty(one, other):
+    X, Y = data()
+    same(one.set_params(**TIGHT).fit(X, Y), other.set_params(**TIGHT).fit(X, Y))
+
+
+@pytest.mark.parametrize("solver", ["fista", "working_set", "coordinate_descent", "prox_newton"])
+def test_solvers_agree(solver):
+    X, Y = data()
+    model = MultiTaskRegressor(SparseGroup(0.1, entry_ratio=0.3), **TIGHT)
+    same(fitted(model, X, missing(Y)), fitted(model, X, missing(Y), solver=solver))
+
+
+# -- starts and paths --
+
+
+@every_model
+def test_warm_start(model):
+    X, Y = data(loss=model.loss)
+    warm = fitted(model, X, Y, warm_start=True)
+    cold = warm.n_iter_
+    coef = warm.coef_.copy()
+    warm.set_params(tol=1e-10).fit(X, Y)
+    assert warm.n_iter_ == 1 <= cold  # nothing left to do
+    assert_allclose(warm.coef_, coef, atol=1e-9)
+    warm.set_params(tol=TIGHT["tol"], penalty=model.penalty.with_alpha(0.7 * model.penalty.alpha)).fit(X, Y)
+    same(warm, fitted(model, X, Y, penalty=model.penalty.with_alpha(0.7 * model.penalty.alpha)))
+    warm.fit(X[:, :3], Y)  # another shape: a cold start
+    assert warm.coef_.shape == (T, 3)
+
+
+@every_model
+@pytest.mark.parametrize("door", ["shared", "stacked"])
+def test_path_is_separate_fits(model, door):
+    X, Y = data(loss=model.loss)
+    if door == "stacked":
+        X, Y = melt(X, missing(Y))
+        model = model.__class__(**{**model.get_params(deep=False), "task_feature": -1})
+    path = model.path(X, Y, alphas=4, eps=0.05)
+    assert path.alphas[0] == pytest.approx(model.alpha_max(X, Y))
+    assert (np.diff(path.alphas) < 0).all()
+    assert not path.coefs[0].any()
+    assert path.converged.all()
+    for i, alpha in enumerate(path.alphas):
+        separate = fitted(model, X, Y, penalty=model.penalty.with_alpha(alpha))
+        assert path.objectives[i] == pytest.approx(separate.objective_, rel=1e-9)
+        assert_allclose(path.coefs[i], separate.coef_, atol=1e-5)
+        assert_allclose(path.intercepts[i], separate.intercept_, atol=1e-4)
+    if model.penalty.part_names:
+        assert_allclose(sum(path.components[-1].values()), path.coefs[-1], atol=1e-12)
+
+
+def test_path_takes_given_strengths():
+    X, Y = data()
+    model = BlockSparseRegressor(**TIGHT)
+    path = model.path(X, Y, alphas=[0.1, 0.5, 0.3])
+    assert path.alphas.tolist() == [0.5, 0.3, 0.1]
+    assert_allclose(path.coefs[2], BlockSparseRegressor(0.1, **TIGHT).fit(X, Y).coef_, atol=1e-5)
+    assert not hasattr(model, "coef_")

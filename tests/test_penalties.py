@@ -1,0 +1,349 @@
+"""Penalties: the public check on all of them, and what it cannot know."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+
+from mtlreg import penalties
+from mtlreg.penalties import (
+    L1,
+    L21,
+    Chain,
+    HomogeneousPenalty,
+    InfimalConvolution,
+    L1Linf,
+    L1Lq,
+    Penalty,
+    SparseGroup,
+    Transposed,
+)
+from mtlreg.penalties._base import largest_scale
+from mtlreg.testing import check_penalty
+
+INF = float("inf")
+
+
+def variants(cls, *settings):
+    """A row penalty with each of the settings, alone, with a ridge, positive, and both."""
+    extras = ({}, {"alpha_ridge": 0.2}, {"positive": True}, {"positive": True, "alpha_ridge": 0.2})
+    return [cls(**one, **extra) for one in settings for extra in extras]
+
+
+CHECKED = {
+    "L1": variants(L1, {"alpha": 0.3}),
+    "L21": variants(L21, {"alpha": 0.4}),
+    "L1Linf": variants(L1Linf, {"alpha": 0.7}),
+    "L1Lq": variants(L1Lq, *({"alpha": 0.4, "q": q} for q in (1.0, 1.2, 1.5, 2.0, 3.0, 10.0, INF))),
+    "SparseGroup": variants(
+        SparseGroup,
+        *(
+            {"alpha": 0.5, "entry_ratio": ratio, "q": q}
+            for ratio, q in [(0.0, 2.0), (0.3, 2.0), (1.0, 2.0), (0.7, INF), (0.5, 1.5), (0.1, 3.0), (0.4, 1.0)]
+        ),
+    ),
+    "InfimalConvolution": [
+        InfimalConvolution([("a", L21(2.0)), ("b", L1(0.5))], 0.4),
+        InfimalConvolution([("a", L1Linf(2.0)), ("b", L1(0.9))], 0.4),
+        InfimalConvolution([("a", L1Linf(2.0, alpha_ridge=0.1)), ("b", L1(0.5, positive=True))], 0.4),
+        InfimalConvolution([("a", L21(2.0)), ("b", L1(1.2)), ("c", Transposed(L21(1.5)))]),
+    ],
+    "Chain": [
+        Chain([L1(0.5), L21(1.0)], alpha=0.4),
+        Chain([L1Linf(1.0), L1(0.5)], alpha=0.4, alpha_ridge=0.3),
+        Chain([L1(0.5, positive=True), L21(1.0, positive=True)], alpha=0.4),
+        Chain([L21(0.5)]),
+    ],
+    "Transposed": [Transposed(L21(0.4)), Transposed(SparseGroup(0.4, positive=True, alpha_ridge=0.1))],
+}
+ABSTRACT = {"Penalty", "HomogeneousPenalty"}
+
+
+def test_every_public_penalty_is_checked():
+    assert set(penalties.__all__) == set(CHECKED) | ABSTRACT
+    assert all(type(one).__name__ == name for name, some in CHECKED.items() for one in some)
+
+
+@pytest.mark.parametrize(
+    "penalty", [p for some in CHECKED.values() for p in some], ids=lambda p: " ".join(repr(p).split())
+)
+def test_check_penalty(penalty):
+    check_penalty(penalty)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize(
+    "penalty", [p for some in CHECKED.values() for p in some], ids=lambda p: " ".join(repr(p).split())
+)
+def test_check_penalty_further(penalty, seed):
+    check_penalty(penalty, (30, 11), seed)
+
+
+# -- the check finds what is wrong --------------------------------------------------------------------------------
+
+
+class WrongProx(L21):
+    def norm_prox(self, W, step):
+        return 0.999 * super().norm_prox(W, step)
+
+
+class WrongStep(L21):
+    def norm_prox(self, W, step):
+        return super().norm_prox(W, step * 1.01)
+
+
+class InPlace(L1):
+    def prox(self, W, step):
+        W *= np.abs(W) > step * self.alpha
+        return W
+
+
+class LargeScale(L21):
+    def norm_feasible_scale(self, V):
+        return min(1.0, 1.001 * super().norm_feasible_scale(V))
+
+
+class SmallScale(L21):
+    def norm_feasible_scale(self, V):
+        return 0.999 * super().norm_feasible_scale(V)
+
+
+class HighAlphaMax(L21):
+    def alpha_max(self, G):
+        return 1.001 * super().alpha_max(G)
+
+
+class LowAlphaMax(L21):
+    def alpha_max(self, G):
+        return 0.999 * super().alpha_max(G)
+
+
+class LowConjugate(L21):
+    def conjugate(self, V):
+        return 0.5 * super().conjugate(V)
+
+
+class Negative(L21):
+    def norm_value(self, W):
+        return super().norm_value(W) - 1.0
+
+
+class NotConvex(L21):
+    def norm_value(self, W):
+        return super().norm_value(W) ** 0.5
+
+
+class Array(L21):
+    def norm_value(self, W):
+        return np.asarray(super().norm_value(W))
+
+
+class NoSlack(L21):
+    def row_violations(self, V):
+        return np.maximum(super().row_violations(V) - 0.01, 0)
+
+
+class WrongKernel(L21):
+    def row_kernel(self):
+        return (0.0, 2 * float(self.alpha), 2.0, float(self.alpha_ridge), False)
+
+
+class Single(L1):
+    def norm_prox(self, W, step):
+        return super().norm_prox(W.astype(np.float64), step)
+
+
+class Changes(L21):
+    def with_alpha(self, alpha):
+        return self.set_params(alpha=alpha)
+
+
+class Unchecked(L21):
+    def check(self):
+        pass
+
+
+class NumPyOnly(L21):
+    def norm_prox(self, W, step):
+        return super().norm_prox(np.asarray(W), step)
+
+
+BROKEN = [
+    (WrongProx, "is not the minimum"),
+    (WrongStep, "is not the minimum"),
+    (InPlace, "written to"),
+    (LargeScale, "is below <V, W>"),
+    (SmallScale, "feasible_scale"),
+    (HighAlphaMax, "too large"),
+    (LowAlphaMax, "too small"),
+    (LowConjugate, "conjugate"),
+    (Negative, r"value\(0\)"),
+    (NotConvex, "not convex"),
+    (Array, "not a float"),
+    (NoSlack, "row_violations"),
+    (WrongKernel, "row_kernel"),
+    (Single, "float64 for float32"),
+    (Changes, "with_alpha changes"),
+    (Unchecked, "check accepts"),
+    (NumPyOnly, "array_api_strict"),
+]
+
+
+@pytest.mark.parametrize(("cls", "message"), BROKEN, ids=[cls.__name__ for cls, _ in BROKEN])
+def test_check_penalty_finds_what_is_broken(cls, message):
+    with pytest.raises(AssertionError, match=message):
+        check_penalty(cls(alpha=0.4, alpha_ridge=0.3 if cls is LowConjugate else 0.0))
+
+
+# -- a penalty of one's own ---------------------------------------------------------------------------------------
+
+
+class Smallest(HomogeneousPenalty):
+    """``alpha max_jt |W_jt|``: what a user writes; conjugate, feasible scale and alpha_max are inherited."""
+
+    def __init__(self, alpha=1.0, alpha_ridge=0.0):
+        self.alpha = alpha
+        self.alpha_ridge = alpha_ridge
+
+    def norm_value(self, W):
+        from array_api_compat import array_namespace
+
+        xp = array_namespace(W)
+        return float(self.alpha) * float(xp.max(xp.abs(W)))
+
+    def norm_prox(self, W, step):
+        from array_api_compat import array_namespace
+
+        xp = array_namespace(W)
+        return xp.reshape(L1Linf(self.alpha).prox(xp.reshape(W, (1, -1)), step), W.shape)
+
+
+@pytest.mark.parametrize("alpha_ridge", [0.0, 0.5])
+def test_inherited_rules(alpha_ridge):
+    check_penalty(Smallest(0.7, alpha_ridge))
+
+
+# -- equal penalties ----------------------------------------------------------------------------------------------
+
+EQUAL = [
+    (L1Lq(0.6, q=1.0), L1(0.6)),
+    (L1Lq(0.6, q=2.0), L21(0.6)),
+    (L1Lq(0.6, q=INF), L1Linf(0.6)),
+    (SparseGroup(0.6, entry_ratio=0.0, q=3.0), L1Lq(0.6, q=3.0)),
+    (SparseGroup(0.6, entry_ratio=1.0, q=3.0), L1(0.6)),
+    (Chain([L1(0.5), L21(0.5)], alpha=0.6), SparseGroup(0.6, entry_ratio=0.5)),
+    (Chain([L21(0.25), L1(0.75)], alpha=0.6, alpha_ridge=0.2), SparseGroup(0.6, entry_ratio=0.75, alpha_ridge=0.2)),
+    (Chain([L1Linf(1.0)], alpha=0.6), L1Linf(0.6)),
+    (Transposed(L1(0.6)), L1(0.6)),
+    (Transposed(Transposed(L21(0.6))), L21(0.6)),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), EQUAL, ids=lambda p: " ".join(repr(p).split()))
+def test_equal_penalties(one, other):
+    rng = np.random.default_rng(0)
+    W = rng.standard_normal((8, 5))
+    assert_allclose(one.value(W), other.value(W), rtol=1e-14)
+    assert_allclose(one.prox(W, 0.9), other.prox(W, 0.9), rtol=1e-12, atol=1e-15)
+    assert_allclose(one.feasible_scale(3 * W), other.feasible_scale(3 * W), rtol=1e-9)
+    assert_allclose(one.alpha_max(W), other.alpha_max(W), rtol=1e-9)
+    assert_allclose(one.conjugate(0.01 * W), other.conjugate(0.01 * W), rtol=1e-12, atol=1e-15)
+
+
+def test_transposed_acts_on_columns():
+    W = np.array([[3.0, 0.0], [4.0, 1.0]])
+    assert Transposed(L21(2.0)).value(W) == 12.0
+    assert_allclose(Transposed(L21(2.0)).prox(W, 0.5), [[2.4, 0], [3.2, 0]])
+    assert Transposed(L21(2.0)).row_kernel() is None
+
+
+def test_infimal_convolution_is_the_best_split():
+    dirty = InfimalConvolution([("shared", L1Linf(2.0)), ("specific", L1(1.0))], alpha=0.5)
+    assert dirty.part_names == ("shared", "specific")
+    x = np.array([[[1.0, 1.0, 1.0]], [[0.0, 0.0, 3.0]]])
+    assert dirty.value(x) == 0.5 * (2.0 + 3.0)
+    G = np.array([[1.0, -2.0, 0.5]])
+    assert dirty.alpha_max(G) == max(L1Linf().alpha_max(G) / 2, L1().alpha_max(G))
+    assert dirty.feasible_scale(4 * G) == min(L1Linf(1.0).feasible_scale(4 * G), L1(0.5).feasible_scale(4 * G))
+
+
+def test_order_of_a_chain_does_not_matter():
+    W = np.random.default_rng(0).standard_normal((6, 4))
+    assert_array_equal(Chain([L1(), L21()]).prox(W, 0.3), Chain([L21(), L1()]).prox(W, 0.3))
+
+
+# -- parameters ---------------------------------------------------------------------------------------------------
+
+
+def test_nested_parameters():
+    penalty = Transposed(SparseGroup(0.5, entry_ratio=0.2))
+    penalty.set_params(penalty__alpha=0.7, penalty__q=3.0)
+    assert (penalty.alpha, penalty.penalty.q) == (0.7, 3.0)
+    assert clone(penalty).get_params()["penalty__alpha"] == 0.7
+    assert penalty.with_alpha(2.0).penalty.alpha == 2.0
+    assert penalty.alpha == 0.7
+
+
+@pytest.mark.parametrize(
+    ("penalty", "error", "message"),
+    [
+        (L1(-1.0), ValueError, r"alpha must be in \[0.0, inf\]"),
+        (L1(float("nan")), ValueError, "alpha must be in"),
+        (L1("1"), TypeError, "alpha must be a number"),
+        (L21(True), TypeError, "alpha must be a number"),
+        (L21(None), TypeError, "alpha must be a number"),
+        (L21(1.0, alpha_ridge=-0.1), ValueError, "alpha_ridge must be in"),
+        (L21(1.0, positive=1), TypeError, "positive must be True or False"),
+        (L21(0.0, positive=True), ValueError, "no certificate"),
+        (L1Lq(1.0, q=0.5), ValueError, r"q must be in \[1.0, inf\]"),
+        (L1Lq(1.0, q="2"), TypeError, "q must be a number"),
+        (SparseGroup(1.0, entry_ratio=1.5), ValueError, r"entry_ratio must be in \[0.0, 1.0\]"),
+        (InfimalConvolution([("a", L1())]), ValueError, "at least two"),
+        (InfimalConvolution([("a", L1()), ("a", L21())]), ValueError, "not distinct"),
+        (InfimalConvolution([("a", L1()), ("b", L21())], alpha=0.0), ValueError, "give alpha > 0"),
+        (InfimalConvolution([("a", L1()), ("b", L21(0.0))]), ValueError, "'b' has alpha=0"),
+        (InfimalConvolution([("a", L1()), ("b", 3)]), TypeError, "'b' is not a Penalty"),
+        (InfimalConvolution([("a", L1()), ("b", CHECKED["InfimalConvolution"][0])]), ValueError, "itself a compound"),
+        (Chain([]), ValueError, "at least one"),
+        (Chain([L1(), L1()]), ValueError, "do not compose"),
+        (Chain([L21(), L1Linf()]), ValueError, "do not compose"),
+        (Chain([L21(alpha_ridge=0.1), L1()]), ValueError, "ridge of its own"),
+        (Chain([L21(), Transposed(L21())]), TypeError, "no place in a chain"),
+        (Chain([L21(), L1(positive=True)]), ValueError, "differ in positive"),
+        (Chain([L21(), L1(-1.0)]), ValueError, "alpha must be in"),
+        (Chain([L21(positive=True)], alpha=0.0), ValueError, "no certificate"),
+        (Chain([L21(0.0)]), ValueError, "every part has alpha=0"),
+        (Transposed(3), TypeError, "needs a plain Penalty"),
+        (Transposed(CHECKED["InfimalConvolution"][0]), TypeError, "needs a plain Penalty"),
+        (Transposed(L1(-1.0)), ValueError, "alpha must be in"),
+    ],
+    ids=lambda a: " ".join(repr(a).split()) if isinstance(a, Penalty) else None,
+)
+def test_check_names_the_parameter(penalty, error, message):
+    with pytest.raises(error, match=message):
+        penalty.check()
+
+
+def test_numpy_scalars_are_numbers():
+    for alpha in (np.float32(0.5), np.float64(0.5), np.int64(1), 1):
+        penalty = L1Lq(alpha, q=np.float64(3.0))
+        penalty.check()
+        assert penalty.prox(np.ones((2, 3), np.float32), 0.1).dtype == np.float32
+
+
+@pytest.mark.parametrize("penalty", [L1(0.0), L1Lq(0.0, q=3.0), Chain([L1(), L21()], alpha=0.0), Transposed(L1(0.0))])
+def test_null(penalty):
+    assert penalty.null
+    W = np.ones((3, 2))
+    assert penalty.value(W) == 0
+    assert_array_equal(penalty.prox(W, 1.0), W)
+    assert not penalty.with_alpha(1.0).null
+
+
+def test_largest_scale_is_safe():
+    for limit in (1e-12, 0.3, 0.99999, 1.0):
+        scale = largest_scale(lambda s, limit=limit: s <= limit)
+        assert limit * (1 - 1e-14) <= scale <= limit
+    assert largest_scale(lambda s: True) == 1.0
+    assert largest_scale(lambda s: s == 0) < 1e-50
