@@ -10,7 +10,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import is_numpy_array
+from array_api_compat import is_cupy_array
 from scipy import sparse
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import check_array, validate_data
@@ -19,7 +19,7 @@ from mtlreg.data._labels import infer_dtype, label_matrix
 from mtlreg.data._split import split_task_column
 from mtlreg.data._tables import as_table, take_rows
 
-__all__ = ["Table", "as_float_array", "is_host_array", "read_features", "read_table", "spread_by_task"]
+__all__ = ["Table", "as_float_array", "read_features", "read_table", "spread_by_task", "to_device"]
 
 
 @dataclass
@@ -120,7 +120,8 @@ def read_table(estimator, X, y, sample_weight, *, numeric):
         )
     if values.shape[1] == 0:
         raise ValueError("y has no column: give one column a task.")
-    values = _numbers(values, observed, names) if numeric else infer_dtype_observed(values, observed)
+    values = _numbers(values, observed) if numeric else infer_dtype_observed(values, observed)
+    _check_finite(values, names)
     if position is None:
         labels = np.arange(values.shape[1]) if names is None else np.array(names, dtype=object)
         return _shared_table(X, values, observed, labels, sample_weight, single)
@@ -147,7 +148,7 @@ def infer_dtype_observed(values, observed):
     return infer_dtype(filled)
 
 
-def _numbers(values, observed, names):
+def _numbers(values, observed):
     """Labels as floats, NaN where missing."""
     if values.dtype.kind in "biuf":
         y = values.astype(values.dtype if values.dtype.kind == "f" else np.float64)
@@ -159,11 +160,16 @@ def _numbers(values, observed, names):
             raise ValueError(
                 f"y must hold numbers ({error}); for class labels use a classifier, such as BlockSparseClassifier."
             ) from None
-    if np.isinf(y).any():
+    return y
+
+
+def _check_finite(y, names):
+    if y.dtype.kind == "f" and np.isinf(y).any():
         i, t = np.argwhere(np.isinf(y))[0]
         where = f"task {names[t]!r}, row {i}" if names is not None else f"row {i}, column {t}"
-        raise ValueError(f"Input y contains infinity or a value too large for {y.dtype!r} ({where}).")
-    return y
+        raise ValueError(
+            f"Input y contains infinity or a value too large for {y.dtype!r} ({where}): NaN marks a missing label."
+        )
 
 
 def _shared_table(X, values, observed, tasks, sample_weight, single):
@@ -176,8 +182,8 @@ def _shared_table(X, values, observed, tasks, sample_weight, single):
     totals = np.broadcast_to(weights.sum(axis=0), n_tasks)
     for t in np.flatnonzero(totals == 0):
         raise ValueError(
-            f"Task {tasks.tolist()[t]!r} (column {t} of y) has no label with a positive weight: drop the column, or fit on rows "
-            "where it is observed."
+            f"Task {tasks.tolist()[t]!r} (column {t} of y) has no label with a positive weight: drop the column, or fit on "
+            "rows where it is observed."
         )
     if weights.shape[1] > 1 and (weights == weights[:, :1]).all():
         weights = np.ascontiguousarray(weights[:, :1])
@@ -260,6 +266,29 @@ def as_float_array(a, name):
     return values
 
 
-def is_host_array(X):
-    """Whether X lies in host memory (NumPy or SciPy)."""
-    return sparse.issparse(X) or is_numpy_array(X)
+def to_device(X, device):
+    """X on the device a parameter names: where it is for "auto", on the host for "cpu", copied to the GPU for "cuda".
+
+    Raises
+    ------
+    ValueError
+        There is no CuPy or no CUDA device.
+    TypeError
+        X is sparse and should go to the GPU.
+    """
+    if device == "auto":
+        return X
+    if device == "cpu":
+        return X.get() if is_cupy_array(X) else X
+    if sparse.issparse(X):
+        raise TypeError("device='cuda' takes dense X only: give X.toarray(), or device='cpu'.")
+    try:
+        import cupy
+
+        cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:  # no CuPy, no driver, no device: CuPy's own errors exist only where CuPy does
+        raise ValueError(
+            f"device='cuda' needs CuPy and a CUDA device ({error}): install the extra with pip install 'mtlreg[gpu]', or "
+            "give device='auto'."
+        ) from None
+    return cupy.asarray(X)

@@ -14,7 +14,7 @@ from mtlreg.estimators._parameters import check_parameters
 from mtlreg.losses import as_loss
 from mtlreg.path import alpha_grid, solve_path
 from mtlreg.solvers import State, solve
-from mtlreg.validation import read_features, spread_by_task
+from mtlreg.validation import read_features, spread_by_task, to_device
 
 __all__ = ["MultiTaskBase"]
 
@@ -117,6 +117,7 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
         if alpha is not None:
             penalty = penalty.with_alpha(alpha)
         table, targets = self._read_targets(X, y, sample_weight)
+        table.X = to_device(table.X, self.device)
         encoding = encode(
             table,
             targets,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from mtlreg.data import split_task_column
@@ -23,6 +22,18 @@ def _probabilistic(estimator):
     return all((one if isinstance(one, str) else one.name) in ("logistic", "softmax") for one in losses)
 
 
+def _check_labels(labels, task):
+    """Refuse labels of a task that are no classes."""
+    if labels.dtype.kind == "f" and (labels != np.rint(labels)).any():
+        example = labels[labels != np.rint(labels)][0]
+        raise ValueError(
+            f"Unknown label type: continuous. Task {task!r} has labels such as {example:g}, which are no classes: use "
+            "a regressor, such as BlockSparseRegressor."
+        )
+    if labels.dtype.kind == "O" and len({isinstance(label, str) for label in labels}) > 1:
+        raise TypeError(f"Task {task!r} mixes strings and other labels in y: use one type.")
+
+
 class ClassifierBase(ClassifierMixin, MultiTaskBase):
     """Base of the classifiers."""
 
@@ -37,11 +48,7 @@ class ClassifierBase(ClassifierMixin, MultiTaskBase):
                     f"loss={loss.name!r} (task {task!r}) is not for classification: give 'logistic' or "
                     "'squared_hinge'; more than two classes are found from y."
                 )
-            labels, _ = table.labels_of(t)
-            if labels.dtype.kind == "f":
-                check_classification_targets(labels)
-            elif labels.dtype.kind == "O" and len({isinstance(label, str) for label in labels}) > 1:
-                raise TypeError(f"Task {task!r} mixes strings and other labels in y: use one type.")
+            _check_labels(table.labels_of(t)[0], task)
         targets = class_targets(table, losses, self.class_weight, self.single_class, self.multi_class)
         return table, targets
 

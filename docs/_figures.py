@@ -1,0 +1,87 @@
+"""Pictures of penalties for guide/penalties.rst, computed from the package while the pages are built."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.spatial import ConvexHull
+
+from mtlreg import MultiTaskRegressor
+from mtlreg.datasets import make_block_sparse
+
+
+def show_penalty(penalty, data=None, share=0.15):
+    """Draw the unit balls of a penalty and the coefficients it fits.
+
+    Parameters
+    ----------
+    penalty : Penalty
+        Its strength does not matter.
+    data : Bunch, default=None
+        From `mtlreg.datasets`, shared rows; None: `make_block_sparse`.
+    share : float, default=0.15
+        Strength of the fit, relative to the smallest that gives zero.
+
+    Returns
+    -------
+    Figure
+    """
+    import matplotlib.pyplot as plt
+
+    if data is None:
+        data = make_block_sparse(40, 30, 6, 5, noise=1.5, random_state=1)
+    top = MultiTaskRegressor(penalty).alpha_max(data.X, data.y)
+    model = MultiTaskRegressor(penalty.with_alpha(share * top)).fit(data.X, data.y)
+    parts = {"truth": data.coef, **model.components_}
+    if penalty.part_names:
+        parts["fitted: all parts together"] = model.coef_
+    fig = plt.figure(figsize=(9, 0.85 + 0.85 * len(parts)), layout="constrained")
+    return draw(fig, penalty, parts)
+
+
+def draw(fig: Figure, penalty, parts):
+    """Two balls on the left, a heat map for each of ``parts`` (name -> coefficients) on the right."""
+    grid = fig.add_gridspec(len(parts), 3, width_ratios=[1, 1, 3])
+    for column, (shape, words) in enumerate([((1, 2), "one feature,\ntwo tasks"), ((2, 1), "two features,\none task")]):
+        ax = fig.add_subplot(grid[:, column])
+        points = unit_ball(penalty, shape)
+        ax.fill(*points.T, color="C0", alpha=0.25)
+        ax.plot(*points.T, color="C0")
+        ax.axhline(0, color="0.7", linewidth=0.8)
+        ax.axvline(0, color="0.7", linewidth=0.8)
+        ax.set(aspect="equal", xticks=[], yticks=[], title=words)
+        ax.title.set_fontsize(10)
+        ax.margins(0.12)
+        ax.spines[:].set_visible(False)
+    limit = max(np.abs(part).max() for part in parts.values())
+    for row, (name, part) in enumerate(parts.items()):
+        ax = fig.add_subplot(grid[row, 2])
+        ax.imshow(part, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="none")
+        ax.set(xticks=[], yticks=[], ylabel="tasks")
+        ax.set_title("fitted" if name == "coef" else name, fontsize=10)
+    ax.set_xlabel("features")
+    return fig
+
+
+def unit_ball(penalty, shape):
+    """Points on the boundary of ``{W : Omega(W) <= 1}`` for W with two entries, (n, 2), closed."""
+    if penalty.part_names:  # the ball of a best split is the convex hull of the parts' balls
+        points = np.concatenate([unit_ball(part, shape) for _, part in penalty.parts])
+        points = points[ConvexHull(points).vertices]
+    else:
+        angles = np.linspace(0, 2 * np.pi, 241)
+        directions = np.column_stack([np.cos(angles), np.sin(angles)])
+        points = np.array([d * radius(penalty, d.reshape(shape)) for d in directions])
+    return np.concatenate([points, points[:1]])
+
+
+def radius(penalty, direction):
+    """The largest r with ``Omega(r direction) <= 1``; 0 outside the domain."""
+    one = penalty.value(direction)
+    if np.isfinite(one) and np.isclose(penalty.value(2 * direction), 2 * one, rtol=1e-12):  # a norm along this direction
+        return 1 / one
+    low, high = 0.0, 1.0
+    while penalty.value(high * direction) <= 1:
+        low, high = high, 2 * high
+    for _ in range(30):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if penalty.value(middle * direction) <= 1 else (low, middle)
+    return low

@@ -1,0 +1,490 @@
+"""Data at the edges: one of something, nothing of something, very large, very small, and arrays of every kind."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from reference import Reference
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+
+from mtlreg import (
+    L1,
+    L21,
+    BlockSparseClassifier,
+    BlockSparseRegressor,
+    Chain,
+    InfimalConvolution,
+    L1Linf,
+    L1Lq,
+    MultiTaskClassifier,
+    MultiTaskRegressor,
+    SparseGroup,
+    Transposed,
+    melt,
+    stack_tasks,
+)
+
+PENALTIES = {
+    "l1": L1(),
+    "l21": L21(),
+    "l1linf": L1Linf(),
+    "l1lq": L1Lq(q=1.5),
+    "sparse group": SparseGroup(entry_ratio=0.4),
+    "dirty": InfimalConvolution([("b", L1Linf(1.3)), ("s", L1())]),
+    "chain": Chain([L1(0.5), L21(0.5)]),
+    "tasks": Transposed(L21()),
+}
+every_penalty = pytest.mark.parametrize("penalty", PENALTIES.values(), ids=PENALTIES)
+LOSSES = ["squared", "huber", "logistic", "squared_hinge", "poisson"]
+every_loss = pytest.mark.parametrize("loss", LOSSES)
+every_door = pytest.mark.parametrize("door", ["shared", "stacked"])
+
+
+def data(n=30, p=6, n_tasks=3, loss="squared", seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p)) + 0.3
+    Y = X @ (rng.standard_normal((p, n_tasks)) * (np.arange(p) < 3)[:, None]) + 0.5 * rng.standard_normal((n, n_tasks))
+    if loss == "poisson":
+        Y = rng.poisson(np.exp(np.clip(Y, -2, 2))).astype(float)
+    elif loss in ("logistic", "squared_hinge"):
+        Y = (Y > np.median(Y, axis=0)).astype(float)
+    return X, Y
+
+
+def through(door, X, Y):
+    """The data through a door, and the parameter that says so."""
+    if door == "shared":
+        return X, Y, {}
+    return *melt(X, Y), {"task_feature": -1}
+
+
+def fit(model, X, y, sample_weight=None, optimum=True, rtol=1e-11):
+    """Fit, and check all that is claimed about the fit against the plain reference."""
+    model.fit(X, y, sample_weight)
+    assert model.converged_
+    assert np.isfinite(model.coef_).all()
+    assert np.isfinite(model.intercept_).all()
+    reference = Reference(model, X, y, sample_weight)
+    scale = model.history_["objective"][0]
+    assert reference.of(model) == pytest.approx(model.objective_, rel=rtol, abs=rtol * scale)
+    if optimum:
+        assert model.objective_ <= reference.optimum() + model.dual_gap_ + 1e-12 * scale
+    return model
+
+
+def at(model, X, y, share, **parameters):
+    """The model at a share of alpha_max."""
+    return model.set_params(penalty=model.penalty.with_alpha(share * model.alpha_max(X, y)), **parameters)
+
+
+# -- one of something --
+
+SHAPES = [(1, 1, 1), (1, 4, 2), (2, 1, 3), (4, 1, 1), (5, 20, 3), (3, 40, 1), (20, 3, 1), (2, 5, 8)]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@every_penalty
+@every_door
+def test_shapes(shape, penalty, door):
+    X, Y, parameters = through(door, *data(*shape))
+    for fit_intercept in (True, False):
+        model = MultiTaskRegressor(penalty, tol=1e-9, max_iter=50_000, fit_intercept=fit_intercept, **parameters)
+        if shape[0] == 1 and fit_intercept:  # the intercepts fit one row each
+            model.fit(X, Y)
+            assert not model.coef_.any()
+            assert_allclose(model.predict(X).ravel(), Y.ravel(), atol=1e-12)
+        else:
+            fit(at(model, X, Y, 0.1), X, Y)
+        assert model.coef_.shape == (shape[2], shape[1])
+
+
+@pytest.mark.parametrize("loss", ["logistic", "squared_hinge", "poisson", "huber"])
+@every_door
+def test_fewer_rows_than_features(loss, door):
+    X, Y, parameters = through(door, *data(8, 30, 2, loss))
+    fit(at(MultiTaskRegressor(L21(), loss=loss, tol=1e-9, **parameters), X, Y, 0.05), X, Y)
+
+
+@pytest.mark.parametrize("task_weight", [None, "balanced"])
+@every_loss
+def test_tasks_of_one_row_and_of_two_hundred(task_weight, loss):
+    X, Y = data(203, 5, 1, loss)
+    sizes = [200, 1, 2]
+    edges = np.cumsum([0, *sizes])
+    rows = [slice(s, e) for s, e in zip(edges, edges[1:], strict=False)]
+    Xs, y = stack_tasks([X[r] for r in rows], [Y[r, 0] for r in rows])
+    # one row has one class, and zeros alone no rate
+    intercept = loss in ("squared", "huber")
+    model = MultiTaskRegressor(
+        L21(), loss=loss, task_feature=-1, task_weight=task_weight, fit_intercept=intercept, tol=1e-9
+    )
+    fit(at(model, Xs, y, 0.1), Xs, y)
+
+
+def test_every_task_has_one_row():
+    X, Y = data(4, 5, 1)
+    Xs, y = stack_tasks([X[[t]] for t in range(4)], [Y[[t], 0] for t in range(4)])
+    model = MultiTaskRegressor(L21(0.1), task_feature=-1, tol=1e-9).fit(Xs, y)
+    assert not model.coef_.any()
+    assert model.converged_
+    assert_allclose(model.predict(Xs), y, atol=1e-12)
+    fit(model.set_params(fit_intercept=False), Xs, y)
+
+
+# -- nothing of something --
+
+
+@every_penalty
+@every_door
+@pytest.mark.parametrize("constant", [0.0, 3.0, 0.1, -1e6])
+def test_labels_that_intercepts_fit(penalty, door, constant):
+    X, Y = data()
+    X, Y, parameters = through(door, X, np.full_like(Y, constant))
+    for share in (1e-3, 1.0):
+        model = MultiTaskRegressor(penalty.with_alpha(share), tol=1e-9, **parameters).fit(X, Y)
+        assert not model.coef_.any()
+        assert model.converged_
+        assert_allclose(model.intercept_, constant, rtol=1e-14)
+        assert model.dual_gap_ <= 1e-20 * constant**2
+    assert model.alpha_max(X, Y) <= 1e-12 * abs(constant)
+
+
+@every_penalty
+def test_labels_of_zero_without_intercepts(penalty):
+    X, Y = data()
+    model = MultiTaskRegressor(penalty, fit_intercept=False).fit(X, 0 * Y)
+    assert not model.coef_.any()
+    assert model.converged_
+    assert (model.objective_, model.dual_gap_, model.alpha_max(X, 0 * Y)) == (0, 0, 0)
+    path = model.path(X, 0 * Y, alphas=3)
+    assert not path.coefs.any()
+
+
+@every_loss
+@every_door
+def test_constant_zero_and_duplicate_columns(loss, door):
+    X, Y = data(loss=loss)
+    X = np.column_stack([X, np.full(len(X), 7.0), np.zeros(len(X)), X[:, 0], 1e-3 * np.ones(len(X)), -X[:, 1]])
+    X, Y, parameters = through(door, X, Y)
+    for standardize in (False, True, "per_task"):
+        model = MultiTaskRegressor(L21(), loss=loss, standardize=standardize, tol=1e-10, max_iter=50_000, **parameters)
+        fit(at(model, X, Y, 0.05), X, Y)
+        assert_array_equal(model.coef_[:, [6, 7, 9]], 0)
+
+
+@every_penalty
+def test_only_constant_columns(penalty):
+    X, Y = data()
+    X = np.broadcast_to([1.0, 0.0, -1e3, 0.1], (len(X), 4))
+    model = MultiTaskRegressor(penalty.with_alpha(1e-3), tol=1e-10).fit(X, Y)
+    assert not model.coef_.any()
+    assert_allclose(model.intercept_, Y.mean(axis=0), rtol=1e-12)
+
+
+@every_loss
+def test_collinear_columns(loss):
+    X, Y = data(40, 3, 2, loss)
+    rng = np.random.default_rng(1)
+    X = np.column_stack([X @ rng.standard_normal((3, 8)), X.sum(axis=1)])
+    model = MultiTaskRegressor(SparseGroup(entry_ratio=0.3), loss=loss, tol=1e-9, max_iter=50_000)
+    fit(at(model, X, Y, 0.02), X, Y)
+
+
+# -- strengths --
+
+
+@every_penalty
+@every_loss
+@every_door
+def test_zero_from_alpha_max_on(penalty, loss, door):
+    X, Y, parameters = through(door, *data(loss=loss))
+    model = MultiTaskRegressor(penalty, loss=loss, tol=1e-12, max_iter=50_000, **parameters)
+    alpha = model.alpha_max(X, Y)
+    for strength in (alpha, 1e6, 1e6 * alpha):
+        model.set_params(penalty=penalty.with_alpha(strength)).fit(X, Y)
+        assert not model.coef_.any()
+        assert model.converged_
+    for share in (1 - 1e-3, 1 - 1e-5):
+        model.set_params(penalty=penalty.with_alpha(share * alpha)).fit(X, Y)
+        assert model.coef_.any()
+
+
+@every_loss
+@every_door
+def test_no_penalty(loss, door):
+    """At alpha = 0 the gradient is zero."""
+    X, Y, parameters = through(door, *data(60, 3, 2, loss, seed=3))
+    for penalty in (L21(0.0), Chain([L1()], alpha=0.0), Transposed(L1(0.0))):
+        fit(MultiTaskRegressor(penalty, loss=loss, tol=1e-12, **parameters), X, Y)
+
+
+@every_door
+def test_no_penalty_where_every_label_can_be_met(door):
+    X, Y, parameters = through(door, *data(5, 12, 2))
+    model = MultiTaskRegressor(L21(0.0), tol=1e-12, **parameters).fit(X, Y)
+    assert model.converged_
+    assert_allclose(model.predict(X).ravel(), Y.ravel(), atol=1e-9)
+    assert model.objective_ <= 1e-20
+
+
+@pytest.mark.parametrize("loss", ["logistic", "poisson"])
+def test_no_minimum_is_an_error_that_names_the_task(loss):
+    X, Y = data(loss=loss)
+    if loss == "poisson":
+        Y[:, 1] = 0.0
+        with pytest.raises(ValueError, match="Task 1 has no minimum: its counts are all zero"):
+            MultiTaskRegressor(L21(0.1), loss=loss).fit(X, Y)
+        MultiTaskRegressor(L21(0.1), loss=loss, fit_intercept=False).fit(X, Y)
+    Y[:, 1] = X[:, 0] > 0.2 if loss == "logistic" else 3.0 * (X[:, 0] > 0.2)
+    free = np.where(np.arange(X.shape[1]) == 0, 0.0, 1.0)
+    for parameters in ({"penalty": L21(0.0)}, {"penalty": L21(0.1), "feature_weights": free}):
+        with pytest.raises(ValueError, match="Task 1 has no minimum"):
+            MultiTaskRegressor(loss=loss, **parameters).fit(X, Y)
+
+
+def test_separable_classes_with_a_penalty():
+    X, Y = data()
+    Y = (X[:, :2] > 0.2).astype(float)
+    for loss in ("logistic", "squared_hinge"):
+        fit(at(MultiTaskRegressor(L21(), loss=loss, tol=1e-9, max_iter=50_000), X, Y, 1e-3), X, Y)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "squared_hinge"])
+def test_labels_on_the_margin(loss):
+    """Few values of X, so that many labels share a predictor, some of them exactly at a kink of the loss."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 2, (40, 5)).astype(float)
+    Y = np.column_stack([X[:, 0], X[:, 0] * X[:, 1], rng.integers(0, 2, 40)])
+    for free in (1.0, 0.0):
+        weights = np.array([1.0, 1.0, 1.0, 1.0, free])
+        model = MultiTaskRegressor(L21(), loss=loss, feature_weights=weights, tol=1e-9, max_iter=50_000)
+        for share in (0.5, 0.1, 0.01, 1e-3):
+            fit(at(model, X, Y, share), X, Y)
+
+
+def test_iterations_run_out():
+    X, Y = data(50, 20, 3)
+    model = MultiTaskRegressor(L21(1e-3), solver="fista", max_iter=3, tol=1e-10)
+    with pytest.warns(ConvergenceWarning, match="The duality gap reached"):
+        model.fit(X, Y)
+    assert not model.converged_
+    assert model.n_iter_ == 3
+    assert model.objective_ <= Reference(model, X, Y).optimum() + model.dual_gap_
+
+
+# -- large and small --
+
+
+@pytest.mark.parametrize("factor", [1e-12, 1e-6, 1e6, 1e12])
+@pytest.mark.parametrize("of", ["X", "Y"])
+@every_door
+@every_penalty
+def test_units_are_irrelevant(factor, of, door, penalty):
+    X, Y, parameters = through(door, *data())
+    if of == "X":
+        scaled = X * np.where(np.arange(X.shape[1]) == X.shape[1] - 1, 1.0, factor) if door == "stacked" else X * factor
+        other = (scaled, Y)
+    else:
+        other = (X, Y * factor)
+    model = MultiTaskRegressor(penalty, tol=1e-10, max_iter=50_000, **parameters)
+    plain = at(model, X, Y, 0.1).fit(X, Y).coef_
+    again = fit(at(model, *other, 0.1), *other, optimum=False)
+    assert_allclose(again.coef_ * factor if of == "X" else again.coef_ / factor, plain, atol=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "squared_hinge", "poisson"])
+@pytest.mark.parametrize("factor", [1e-8, 1e8])
+def test_units_of_features_are_irrelevant(loss, factor):
+    X, Y = data(loss=loss)
+    model = MultiTaskRegressor(L21(), loss=loss, tol=1e-9, max_iter=50_000)
+    plain = at(model, X, Y, 0.1).fit(X, Y).coef_
+    again = fit(at(model, X * factor, Y, 0.1), X * factor, Y, optimum=False)
+    assert_allclose(again.coef_ * factor, plain, atol=1e-3)
+
+
+@every_loss
+@every_door
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_large_offsets(loss, door, container):
+    """Columns of mean 1e4 and standard deviation 1: the fit is that of the centred columns."""
+    X, Y = data(loss=loss)
+    offset = 1e4 * np.array([1, -1, 1, 1, 0, 2])
+    first, _, parameters = through(door, X, Y)
+    second, y, _ = through(door, X + offset, Y)
+    model = MultiTaskRegressor(L21(), loss=loss, tol=1e-9, max_iter=50_000, **parameters)
+    plain = at(model, first, y, 0.05).fit(first, y).coef_
+    objective = model.objective_
+    for standardize in (False, "per_task"):
+        model.set_params(standardize=standardize)
+        fit(at(model, container(second), y, 0.05), container(second), y, optimum=False, rtol=1e-8)
+        if not standardize:
+            assert model.objective_ == pytest.approx(objective, rel=1e-8)
+            assert_allclose(model.coef_, plain, atol=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic", "poisson"])
+@every_door
+def test_columns_of_very_different_scales(loss, door):
+    X, Y = data(60, 6, 2, loss)
+    scales = 10.0 ** np.array([-4, -2, 0, 1, 2, 4])
+    X, Y, parameters = through(door, X * scales, Y)
+    model = MultiTaskRegressor(L21(), loss=loss, tol=1e-8, max_iter=50_000, **parameters)
+    fit(at(model, X, Y, 1e-3), X, Y, optimum=False)
+    standardized = fit(at(model, X, Y, 0.05, standardize=True), X, Y, optimum=False)
+    plain = MultiTaskRegressor(
+        standardized.penalty, loss=loss, standardize=True, tol=1e-8, max_iter=50_000, **parameters
+    )
+    unit = X / (np.append(scales, 1.0) if parameters else scales)
+    assert_allclose(standardized.coef_ * scales, plain.fit(unit, Y).coef_, atol=1e-3)
+
+
+def test_weights_of_very_different_sizes():
+    X, Y = data()
+    w = np.where(np.arange(len(X)) < 20, 1e8, 1e-8)
+    model = fit(BlockSparseRegressor(0.1, tol=1e-9), X, Y, w)
+    some = BlockSparseRegressor(0.1, tol=1e-9).fit(X[:20], Y[:20])
+    assert_allclose(model.coef_, some.coef_, atol=1e-5)
+
+
+# -- kinds of arrays --
+
+
+def kinds(X):
+    padded = np.zeros((2 * X.shape[0], 2 * X.shape[1]))
+    padded[::2, ::2] = X
+    frozen = X.copy()
+    frozen.flags.writeable = False
+    csr = sparse.csr_array(X)
+    unsorted = csr.copy()
+    for start, stop in zip(csr.indptr, csr.indptr[1:], strict=False):
+        unsorted.indices[start:stop] = csr.indices[start:stop][::-1]
+        unsorted.data[start:stop] = csr.data[start:stop][::-1]
+    unsorted.has_sorted_indices = False
+    rows = np.repeat(np.arange(len(X)), np.diff(csr.indptr))
+    doubled = sparse.csr_array((np.repeat(csr.data / 2, 2), np.repeat(csr.indices, 2), 2 * csr.indptr), shape=csr.shape)
+    return {
+        "fortran": np.asfortranarray(X),
+        "strided": padded[::2, ::2],
+        "reversed": X[::-1].copy()[::-1],
+        "read-only": frozen,
+        "list": X.tolist(),
+        "big-endian": X.astype(">f8"),
+        "csr": csr,
+        "csc": sparse.csc_array(X),
+        "coo": sparse.coo_array((csr.data, (rows, csr.indices)), shape=csr.shape),
+        "csr_matrix": sparse.csr_matrix(X),
+        "unsorted csr": unsorted,
+        "csr with duplicates": doubled,
+    }
+
+
+@pytest.mark.parametrize("kind", kinds(np.ones((2, 2))))
+@pytest.mark.parametrize("door", ["shared", "stacked", "missing"])
+@pytest.mark.parametrize("standardize", [False, True])
+def test_arrays_of_every_kind(kind, door, standardize):
+    X, Y = data()
+    X = np.where(np.random.default_rng(1).random(X.shape) < 0.3, 0.0, X)
+    Y = np.where(np.random.default_rng(2).random(Y.shape) < 0.2, np.nan, Y) if door == "missing" else Y
+    X, Y, parameters = through("stacked" if door == "stacked" else "shared", X, Y)
+    model = MultiTaskRegressor(SparseGroup(0.1, entry_ratio=0.3), tol=1e-11, standardize=standardize, **parameters)
+    plain = model.fit(X, Y).coef_.copy()
+    given = kinds(X)[kind]
+    before = given.copy() if hasattr(given, "copy") else list(given)
+    model.fit(given, Y)
+    assert_allclose(model.coef_, plain, atol=1e-6)
+    assert_allclose(model.predict(given), model.predict(X), atol=1e-9)
+    if sparse.issparse(given):
+        assert_array_equal(given.data, before.data)
+    else:
+        assert_array_equal(np.asarray(given), np.asarray(before))
+
+
+@every_loss
+def test_nothing_is_written_to(loss):
+    X, Y = data(loss=loss)
+    w = np.linspace(0.5, 2.0, len(X))
+    f = np.array([1.0, 0.0, 2.0, np.inf, 1.0, 1.0])
+    for a in (X, Y, w, f):
+        a.flags.writeable = False
+    for standardize in (False, "per_task"):
+        model = MultiTaskRegressor(L21(0.05), loss=loss, feature_weights=f, standardize=standardize)
+        model.fit(X, Y, w)
+        model.predict(X)
+        model.path(X, Y, alphas=2, sample_weight=w)
+        Xs, y = melt(X, Y)
+        for a in (Xs, y):
+            a.flags.writeable = False
+        model.set_params(task_feature=-1).fit(Xs, y, np.tile(w, 3))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.int8, np.uint8, bool])
+@every_door
+def test_integers(dtype, door):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 2, (30, 6)).astype(dtype)
+    Y = rng.integers(0, 9, (30, 3))
+    wide, labels, parameters = through(door, X.astype(float), Y.astype(float))
+    narrow = np.column_stack([np.tile(X, (3, 1)), wide[:, -1].astype(dtype)]) if parameters else X
+    if parameters and dtype is bool:
+        pytest.skip("three tasks do not fit in a bool")
+    model = MultiTaskRegressor(L21(0.1), tol=1e-10, **parameters)
+    plain = model.fit(wide, labels).coef_.copy()
+    assert_array_equal(model.fit(narrow, labels.astype(int)).coef_, plain)
+    assert model.coef_.dtype == np.float64
+
+
+@pytest.mark.parametrize("loss", ["squared", "huber", "logistic", "squared_hinge", "poisson"])
+@pytest.mark.parametrize("container", [np.asarray, np.asfortranarray, sparse.csr_array, sparse.csc_array])
+@every_door
+def test_float32(loss, container, door):
+    """Stays float32, and the gap holds for the coefficients as they are."""
+    X, Y = data(loss=loss)
+    X, Y, parameters = through(door, X, Y)
+    X, Y = container(X.astype(np.float32)), Y.astype(np.float32)
+    for standardize in (False, True):
+        model = MultiTaskRegressor(L21(), loss=loss, standardize=standardize, tol=1e-5, max_iter=50_000, **parameters)
+        at(model, X, Y, 0.1).fit(X, Y)
+        assert model.converged_
+        assert model.coef_.dtype == model.intercept_.dtype == model.predict(X).dtype == np.float32
+        reference = Reference(model, X, Y)
+        scale = model.history_["objective"][0]
+        left = reference.of(model) - reference.optimum()
+        assert left <= model.dual_gap_ + 16 * np.finfo(np.float32).eps * scale
+        assert model.dual_gap_ <= 1.01e-5 * scale
+
+
+def test_float32_classes():
+    X, Y = data()
+    y = np.digitize(Y[:, 0], [-1.0, 1.0])
+    model = BlockSparseClassifier(0.02, tol=1e-5).fit(X.astype(np.float32), y)
+    assert model.coef_.dtype == model.predict_proba(X.astype(np.float32)).dtype == np.float32
+    assert_allclose(model.coef_, BlockSparseClassifier(0.02).fit(X, y).coef_, atol=0.05)
+
+
+@pytest.mark.parametrize("tol", [0.0, 1e-18])
+def test_no_tolerance_is_that_of_the_precision(tol):
+    X, Y = data()
+    model = fit(MultiTaskRegressor(L21(0.1), tol=tol, max_iter=50_000), X, Y)
+    assert model.dual_gap_ <= 50 * np.finfo(float).eps * model.history_["objective"][0]
+
+
+# -- classes --
+
+
+@pytest.mark.parametrize("loss", ["logistic", "squared_hinge"])
+@every_door
+def test_classes_of_one_member(loss, door):
+    X, Y = data(loss="logistic")
+    Y[:, 0] = np.arange(len(Y)) == 3
+    X, Y, parameters = through(door, X, Y)
+    fit(at(MultiTaskClassifier(L21(), loss=loss, tol=1e-9, max_iter=50_000, **parameters), X, Y, 0.1), X, Y)
+
+
+@every_door
+def test_numbers_of_classes_that_differ(door):
+    X, Y = data()
+    Y = np.column_stack([np.digitize(Y[:, 0], [0.0]), np.digitize(Y[:, 1], [-1, 0, 1]), np.digitize(Y[:, 2], [-1, 1])])
+    X, Y, parameters = through(door, X, Y)
+    model = fit(at(MultiTaskClassifier(L21(), tol=1e-9, max_iter=50_000, **parameters), X, Y, 0.1), X, Y)
+    assert model.coef_.shape == (1 + 4 + 3, 6)
+    assert [c for _, c in model.columns_] == [1, 0, 1, 2, 3, 0, 1, 2]
