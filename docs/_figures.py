@@ -8,7 +8,7 @@ from mtlreg import MultiTaskRegressor
 from mtlreg.datasets import make_block_sparse
 
 
-def show_penalty(penalty, data=None, share=0.15):
+def show_penalty(penalty, data=None, share=0.3):
     """Draw the unit balls of a penalty and the coefficients it fits.
 
     Parameters
@@ -17,7 +17,7 @@ def show_penalty(penalty, data=None, share=0.15):
         Its strength does not matter.
     data : Bunch, default=None
         From `mtlreg.datasets`, shared rows; None: `make_block_sparse`.
-    share : float, default=0.15
+    share : float, default=0.3
         Strength of the fit, relative to the smallest that gives zero.
 
     Returns
@@ -76,7 +76,9 @@ def unit_ball(penalty, shape):
 def radius(penalty, direction):
     """The largest r with ``Omega(r direction) <= 1``; 0 outside the domain."""
     one = penalty.value(direction)
-    if np.isfinite(one) and np.isclose(penalty.value(2 * direction), 2 * one, rtol=1e-12):  # a norm along this direction
+    if np.isfinite(one) and np.isclose(
+        penalty.value(2 * direction), 2 * one, rtol=1e-12
+    ):  # a norm along this direction
         return 1 / one
     low, high = 0.0, 1.0
     while penalty.value(high * direction) <= 1:

@@ -2,15 +2,12 @@
 
 import os
 import sys
-import warnings
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 os.environ.setdefault("MPLBACKEND", "Agg")
-# scikit-learn's own casts and other foreign warnings are not the business of these pages
-warnings.filterwarnings("ignore", category=RuntimeWarning)
 
 project = "mtlreg"
 author = "the mtlreg developers"
@@ -27,9 +24,9 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build", "_templates"]
 default_role = "py:obj"  # `Name` in a docstring is a link where there is such an object
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 
 autosummary_generate = True
-autosummary_ignore_module_all = False
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
@@ -39,7 +36,11 @@ plot_html_show_formats = False
 plot_html_show_source_link = False
 plot_include_source = False
 
+highlight_language = "none"  # of the blocks after ``::``, which are formulas
+
 html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_title = "mtlreg"
 html_show_sourcelink = False
 html_theme_options = {

@@ -44,9 +44,7 @@ def main(argv=None):
         parser.error("--splits must be at least 1")
     clock = time.perf_counter()
     X, Y, digit = digits_tasks(random_state=args.seed)
-    print(
-        "Ten tasks from scikit-learn's digits: does the image show 0, 1, ..., 9? 20 % of the labels are missing.\n"
-    )
+    print("Ten tasks from scikit-learn's digits: does the image show 0, 1, ..., 9? 20 % of the labels are missing.\n")
     for name, text in FAMILIES.items():
         print(f"  {name:13s} {text}")
     comparisons = {}

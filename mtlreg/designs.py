@@ -19,6 +19,7 @@ import numpy as np
 from array_api_compat import array_namespace
 from scipy import sparse
 
+CHUNK = 2**18  # entries of X worked on together
 FEW = 0.2  # share of non-zero rows up to which gathering their columns of X pays
 
 __all__ = ["Design", "SharedDesign", "StackedDesign"]
@@ -308,3 +309,9 @@ def pinv_psd(H):
     keep = values > xp.clip(floor, min=0)
     inverse = xp.where(keep, 1 / xp.where(keep, values, xp.ones_like(values)), xp.zeros_like(values))
     return (vectors * inverse[..., None, :]) @ xp.permute_dims(vectors, (*range(H.ndim - 2), H.ndim - 1, H.ndim - 2))
+
+
+def row_chunks(n_rows, n_columns, start=0):
+    """Slices of rows few enough to be worked on without a second X in memory."""
+    step = max(1, CHUNK // max(1, n_columns))
+    return [slice(s, min(s + step, n_rows)) for s in range(start, n_rows, step)]

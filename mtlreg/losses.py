@@ -303,7 +303,21 @@ LOSSES = {cls.name: cls for cls in (Squared, Huber, Logistic, SquaredHinge, Pois
 
 
 def as_loss(loss):
-    """A `Loss` from its name or an instance; a ValueError lists the names there are."""
+    """A `Loss` from its name or an instance.
+
+    Parameters
+    ----------
+    loss : str or Loss
+
+    Returns
+    -------
+    Loss
+
+    Raises
+    ------
+    ValueError
+        Listing the names there are.
+    """
     if isinstance(loss, Loss):
         return loss
     if isinstance(loss, str) and loss in LOSSES:
@@ -315,7 +329,15 @@ def as_loss(loss):
 class Segment:
     """A run of consecutive tasks with the same loss and number of columns a label.
 
-    ``labels`` and ``columns`` are slices of the last axis of label and predictor arrays.
+    Parameters
+    ----------
+    loss : Loss
+    n_columns : int
+        Columns of one label.
+    tasks : slice
+        Of the tasks.
+    labels, columns : slice
+        Of the last axis of label and predictor arrays.
     """
 
     loss: Loss
@@ -330,6 +352,11 @@ class TaskLosses:
 
     The last axis of ``y`` counts labels, the last axis of ``eta`` counts columns; a `Segment` says which slice of
     each belongs together. A softmax segment has K columns a label.
+
+    Parameters
+    ----------
+    segments : list of Segment
+        In the order of the tasks.
     """
 
     def __init__(self, segments):

@@ -13,13 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, sparse
 
-from mtlreg.designs import SharedDesign, StackedDesign
+from mtlreg.designs import SharedDesign, StackedDesign, row_chunks
 from mtlreg.losses import Segment, Squared, TaskLosses
 from mtlreg.problem import Problem
 
 __all__ = ["Moments", "reduced_problem"]
-
-CHUNK = 2**22  # entries of X worked on together
 
 
 @dataclass
@@ -73,7 +71,7 @@ class Moments:
         total = cls(
             shift, np.zeros(k), np.zeros((k, p)), np.zeros((k, p, p)), *np.zeros((2, n_tasks)), np.zeros((p, n_tasks))
         )
-        for rows in row_chunks(X):
+        for rows in row_chunks(*X.shape):
             block = X[rows, :]
             block = (block.toarray() if sparse.issparse(block) else block).astype(np.float64) - shift
             total._accumulate(block, Y[rows], weights[rows])
@@ -178,7 +176,7 @@ def reduced_problem(problem):
     p = design.n_features
     xx, xy = np.zeros((p, p)), np.zeros((p, design.n_columns))
     scale = None if design.inverse_scale is None else design.inverse_scale[:, 0]
-    for rows in row_chunks(design.X):
+    for rows in row_chunks(*design.X.shape):
         X = design.X[rows]
         if design.centre is not None:
             X = X - design.U[rows] @ design.centre[:, :, 0]
@@ -188,9 +186,3 @@ def reduced_problem(problem):
         xy += weighted.T @ residual[rows]
     yy = float(np.sum(problem.weights * residual * residual, dtype=np.float64))
     return _problem_of(xx[None], xy, yy, problem.penalty)
-
-
-def row_chunks(X):
-    """Slices of rows small enough to be worked on without a second X in memory."""
-    step = max(1, CHUNK // max(1, X.shape[1]))
-    return [slice(s, s + step) for s in range(0, X.shape[0], step)]

@@ -23,7 +23,18 @@ __all__ = ["Certificate", "Point", "Problem"]
 
 @dataclass
 class Point:
-    """The smooth part at some predictors: its value, free coefficients Z and derivative ``u`` by predictor."""
+    """The smooth part of the objective at some predictors.
+
+    Attributes
+    ----------
+    value : float
+    Z : array or None
+        Free coefficients.
+    u : array
+        Derivative by predictor.
+    eta : array
+        The predictors, the part of the free directions included.
+    """
 
     value: float
     Z: Any
@@ -35,7 +46,15 @@ class Point:
 class Certificate:
     """What is proved at x: ``objective - optimum <= gap``.
 
-    ``gradient`` is that of the smooth part at x by W; ``dual`` is the value of the dual point this x gave.
+    Attributes
+    ----------
+    gap, objective : float
+    dual : float
+        Value of the dual point that this x gave.
+    gradient : array
+        Of the smooth part at x, by W.
+    Z : array or None
+        Free coefficients.
     """
 
     gap: float

@@ -12,11 +12,10 @@ import numpy as np
 from array_api_compat import array_namespace
 from scipy import sparse
 
+from mtlreg.designs import row_chunks
 from mtlreg.validation import as_float_array
 
 __all__ = ["FreeColumns", "free_columns", "inverse_scales", "moments", "read_feature_weights"]
-
-CHUNK = 2**22  # entries looked at together, so that no second X is ever in memory
 
 
 def read_feature_weights(feature_weights, n_features):
@@ -58,15 +57,13 @@ def moments(X, weights, start=0, stop=None):
     stop = X.shape[0] if stop is None else stop
     weights = np.asarray(weights, dtype=np.float64)
     total = weights[start:stop].sum()
-    step = max(1, CHUNK // max(1, X.shape[1]))
+    chunks = row_chunks(stop, X.shape[1], start)
     mean = np.zeros(X.shape[1])
-    for s in range(start, stop, step):
-        rows = slice(s, min(s + step, stop))
+    for rows in chunks:
         mean += _weighted_sum(X[rows, :], weights[rows])
     mean /= total
     variance = np.zeros(X.shape[1])
-    for s in range(start, stop, step):
-        rows = slice(s, min(s + step, stop))
+    for rows in chunks:
         variance += _weighted_squares(X[rows, :], weights[rows], mean)
     std = np.sqrt(variance / total)
     eps = np.finfo(np.float64).eps if X.dtype != np.float32 else np.finfo(np.float32).eps

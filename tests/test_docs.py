@@ -132,122 +132,154 @@ Y = X[:, :3] @ rng.standard_normal((3, 4)) + 0.5 * rng.standard_normal((30, 4)) 
 BINARY = (Y > np.median(Y, axis=0)).astype(int)
 CLASSES = np.digitize(Y[:, 0], np.quantile(Y[:, 0], [0.3, 0.6]))
 COUNTS = rng.poisson(np.exp(0.3 * X[:, 0] + 0.5))
-ROWS = [slice(0, 9), slice(9, 16), slice(16, 30)]  # tasks of different size
 TIGHT = {"tol": 1e-12, "max_iter": 100_000}
 n = len(X)
 
+# three tasks of different size, as lists; labels -1 and 1, as RMTL and MALSAR have them
+ROWS = [slice(0, 9), slice(9, 16), slice(16, 30)]
+XS, YS = [X[r] for r in ROWS], [Y[r, t] for t, r in enumerate(ROWS)]
+SIGNS = [2.0 * BINARY[r, t] - 1 for t, r in enumerate(ROWS)]
 
-def same(model, other, atol=1e-5):
+CHECKS = {}
+
+
+def row(package, **values):
+    """Register the check of a row of the table: ``check(cell, penalty, settings)``, strengths a, b, l and C as given."""
+
+    def register(check):
+        CHECKS[package] = check, values
+        return check
+
+    return register
+
+
+def table_rows():
+    """``(first cell, second cell)`` of every row of the table of conversions."""
+    _, table = (DOCS / "guide" / "model.rst").read_text().split(".. _conversion:")
+    cells = re.findall(r"^   \* - (.*)\n     - (.*(?:\n       .*)?)$", table, flags=re.M)
+    assert len(cells) == table.count("\n   * - ")
+    return cells[1:]
+
+
+def code_of(cell):
+    """The code in a cell."""
+    return re.findall(r"``(.+?)``", cell)
+
+
+@pytest.mark.parametrize("first, second", table_rows(), ids=[first for first, _ in table_rows()])
+def test_conversion_holds(first, second):
+    check, values = CHECKS[first]
+    names = {"L1": L1, "L21": L21, "L1Linf": L1Linf, "InfimalConvolution": InfimalConvolution}
+    names |= {"n": n, "n_bar": n / len(ROWS)} | values
+    penalty, *settings = code_of(second)
+    check(eval_with(first, values), eval(penalty, names), eval(f"dict({', '.join(settings)})"), **values)
+
+
+def eval_with(cell, values):
+    """The scikit-learn estimator that a cell names, None for other packages."""
+    if not cell.startswith("scikit-learn"):
+        return None
+    return eval(code_of(cell)[0], vars(linear_model) | {"LinearSVC": svm.LinearSVC} | values)
+
+
+def test_every_check_has_its_row():
+    assert sorted(CHECKS) == sorted(first for first, _ in table_rows())
+
+
+def assert_same(model, other, atol=1e-5):
     np.testing.assert_allclose(model.coef_, np.reshape(other.coef_, model.coef_.shape), atol=atol)
     np.testing.assert_allclose(model.intercept_, np.reshape(other.intercept_, np.shape(model.intercept_)), atol=atol)
 
 
-def regressor(penalty, loss="squared", **parameters):
-    return MultiTaskRegressor(penalty, loss=loss, **TIGHT, **parameters)
+@row("scikit-learn ``MultiTaskLasso(a)``", a=0.3)
+@row("scikit-learn ``MultiTaskElasticNet(a, l1_ratio=l)``", a=0.3, l=0.4)
+def shared_rows(other, penalty, settings, **values):
+    assert_same(MultiTaskRegressor(penalty, **settings, **TIGHT).fit(X, Y), other.set_params(**TIGHT).fit(X, Y))
 
 
-def classifier(penalty, **parameters):
-    return MultiTaskClassifier(penalty, **TIGHT, **parameters)
+@row("scikit-learn ``Lasso(a)``", a=0.3)
+@row("scikit-learn ``ElasticNet(a, l1_ratio=l)``", a=0.3, l=0.4)
+@row("scikit-learn ``Ridge(a)``", a=3.0)
+def one_task(other, penalty, settings, **values):
+    y = Y[:, 0]
+    assert_same(MultiTaskRegressor(penalty, **settings, **TIGHT).fit(X, y), other.set_params(**TIGHT).fit(X, y))
 
 
-def multi_task_lasso(a=0.3):
-    other = linear_model.MultiTaskLasso(a, **TIGHT).fit(X, Y)
-    same(regressor(L21(a)).fit(X, Y), other)
-    same(BlockSparseRegressor(a, **TIGHT).fit(X, Y), other)
-
-
-def multi_task_elastic_net(a=0.3, ratio=0.4):
-    other = linear_model.MultiTaskElasticNet(a, l1_ratio=ratio, **TIGHT).fit(X, Y)
-    same(regressor(L21(a * ratio, alpha_ridge=a * (1 - ratio))).fit(X, Y), other)
-
-
-def lasso(a=0.3):
-    same(regressor(L1(a)).fit(X, Y[:, 0]), linear_model.Lasso(a, **TIGHT).fit(X, Y[:, 0]))
-
-
-def elastic_net(a=0.3, ratio=0.4):
-    other = linear_model.ElasticNet(a, l1_ratio=ratio, **TIGHT).fit(X, Y[:, 0])
-    same(regressor(L1(a * ratio, alpha_ridge=a * (1 - ratio))).fit(X, Y[:, 0]), other)
-
-
-def ridge(a=3.0):
-    other = linear_model.Ridge(a).fit(X, Y[:, 0])
-    same(regressor(L1(0.0, alpha_ridge=a / n)).fit(X, Y[:, 0]), other)
-
-
-def logistic_ridge(C=0.7):
+@row("scikit-learn ``LogisticRegression(C=C)``", C=0.7)
+def logistic(other, penalty, settings, **values):
     for y in (BINARY[:, 0], CLASSES):
-        other = linear_model.LogisticRegression(C=C, tol=1e-10, max_iter=10_000).fit(X, y)
-        model = classifier(L1(0.0, alpha_ridge=1 / (n * C))).fit(X, y)
+        other.set_params(tol=1e-10, max_iter=10_000).fit(X, y)
+        model = MultiTaskClassifier(penalty, **settings, **TIGHT).fit(X, y)
         np.testing.assert_allclose(model.predict_proba(X), other.predict_proba(X), atol=1e-5)
         np.testing.assert_allclose(model.coef_, other.coef_, atol=1e-4)
 
 
-def logistic_lasso(C=0.7):
-    y = BINARY[:, 0]
-    # liblinear penalises the intercept, saga is slow: compare without one
-    settings = {"solver": "liblinear", "fit_intercept": False, "tol": 1e-10, "max_iter": 10_000, "random_state": 0}
-    lasso = {"l1_ratio": 1} if linear_model.LogisticRegression().get_params().get("penalty") != "l2" else {"penalty": "l1"}
-    other = linear_model.LogisticRegression(C=C, **lasso, **settings).fit(X, y)
-    model = classifier(L1(1 / (n * C)), fit_intercept=False).fit(X, y)
+@row("scikit-learn ``LogisticRegression(C=C)`` with the l1 penalty", C=0.7)
+def logistic_l1(other, penalty, settings, **values):
+    old = other.get_params()["penalty"] == "l2"  # scikit-learn before 1.8
+    other.set_params(**({"penalty": "l1"} if old else {"l1_ratio": 1}))
+    # the one solver that is exact here penalises the intercept: compare without
+    other.set_params(solver="liblinear", fit_intercept=False, tol=1e-10, max_iter=10_000, random_state=0)
+    model = MultiTaskClassifier(penalty, fit_intercept=False, **settings, **TIGHT).fit(X, BINARY[:, 0])
+    assert 0 < np.count_nonzero(model.coef_) < model.coef_.size
+    np.testing.assert_allclose(model.coef_, other.fit(X, BINARY[:, 0]).coef_, atol=1e-4)
+
+
+@row("scikit-learn ``LinearSVC(C=C, fit_intercept=False)``", C=0.7)
+def linear_svc(other, penalty, settings, **values):
+    other.set_params(tol=1e-10, max_iter=100_000, random_state=0).fit(X, BINARY[:, 0])
+    model = MultiTaskClassifier(penalty, **settings, **TIGHT).fit(X, BINARY[:, 0])
     np.testing.assert_allclose(model.coef_, other.coef_, atol=1e-4)
 
 
-def linear_svc(C=0.7):
-    y = BINARY[:, 0]
-    other = svm.LinearSVC(C=C, fit_intercept=False, tol=1e-10, max_iter=100_000, random_state=0).fit(X, y)
-    model = classifier(L1(0.0, alpha_ridge=1 / (2 * n * C)), loss="squared_hinge", fit_intercept=False).fit(X, y)
-    np.testing.assert_allclose(model.coef_, other.coef_, atol=1e-4)
+@row("scikit-learn ``PoissonRegressor(alpha=a)``", a=0.3)
+def poisson(other, penalty, settings, **values):
+    other.set_params(tol=1e-10, max_iter=10_000).fit(X, COUNTS)
+    assert_same(MultiTaskRegressor(penalty, **settings, **TIGHT).fit(X, COUNTS), other, atol=1e-4)
 
 
-def poisson(a=0.3):
-    other = linear_model.PoissonRegressor(alpha=a, tol=1e-10, max_iter=10_000).fit(X, COUNTS)
-    same(regressor(L1(0.0, alpha_ridge=a), loss="poisson").fit(X, COUNTS), other, atol=1e-4)
-
-
-def glmnet(a=0.2, ratio=0.7):
-    # coefficients printed by glmnet 4.1-6 in R: glmnet(x, y, family = "mgaussian", alpha = 0.7, lambda = c(1, 0.5, 0.2),
-    # standardize = FALSE, thresh = 1e-16), intercepts first
+@row("glmnet ``mgaussian``, lambda a, alpha l", a=0.2, l=0.7)
+def glmnet(_, penalty, settings, a, l):  # noqa: E741
+    # what glmnet 4.1-6 prints in R, intercepts first: glmnet(x, y, family = "mgaussian", alpha = 0.7,
+    # lambda = c(1, 0.5, 0.2), standardize = FALSE, thresh = 1e-16)
     x = np.array([[0.0, 1, 2, 3, 4, 6], [1, 0, 2, 1, 5, 3], [2, 2, 0, 1, 1, 0]]).T
     y = np.array([[1.0, 2, 4, 5, 9, 10], [0, 1, -1, 2, 0, 3]]).T
     printed = [
         [0.51479019082, 1.25976330233, 0.62323257215, 0.04604252532],
         [-0.5080247850, 0.8136650719, -0.5876454494, 0.3468754920],
     ]
-    penalty = L21(a * ratio, alpha_ridge=a * (1 - ratio))
-    model = regressor(penalty).fit(x, y)
+    model = MultiTaskRegressor(penalty, **TIGHT).fit(x, y)
     np.testing.assert_allclose(np.column_stack([model.intercept_, model.coef_]), printed, atol=1e-6)
 
     def theirs(W, b):
         squares = np.sum((Y - X @ W - b) ** 2) / (2 * n)
-        return squares + a * ((1 - ratio) * np.sum(W**2) / 2 + ratio * np.linalg.norm(W, axis=1).sum())
+        return squares + a * ((1 - l) * np.sum(W**2) / 2 + l * row_norms(W))
 
-    compare_objectives(theirs, ours([X] * 4, list(Y.T), "squared", penalty), 1.0)
-    scaled = regressor(penalty, standardize=True).fit(X, Y)
-    by_hand = regressor(penalty).fit(X / X.std(axis=0), Y)
+    assert_proportional(theirs, ours([X] * 4, list(Y.T), "squared", penalty), 4)
+    assert settings == {"standardize": True}
+    scaled = MultiTaskRegressor(penalty, **settings, **TIGHT).fit(X, Y)
+    by_hand = MultiTaskRegressor(penalty, **TIGHT).fit(X / X.std(axis=0), Y)
     np.testing.assert_allclose(scaled.coef_ * X.std(axis=0), by_hand.coef_, atol=1e-5)
-
-
-LISTS = [X[r] for r in ROWS], [Y[r, t] for t, r in enumerate(ROWS)]
-SIGNS = [2.0 * BINARY[r, t] - 1 for t, r in enumerate(ROWS)]  # labels -1 and 1, as RMTL and MALSAR have them
-N_BAR = n / len(ROWS)
 
 
 def row_norms(W):
     return np.linalg.norm(W, axis=1).sum()
 
 
-def sums_of_squares(W, b):
-    return [np.sum((y - x @ W[:, t] - b[t]) ** 2) for t, (x, y) in enumerate(zip(*LISTS, strict=True))]
+def squares(W, b):
+    """Sum of squares of every task."""
+    return np.array([np.sum((y - x @ W[:, t] - b[t]) ** 2) for t, (x, y) in enumerate(zip(XS, YS, strict=True))])
 
 
 def logistic_means(W, b):
-    return [np.mean(np.logaddexp(0, -y * (x @ W[:, t] + b[t]))) for t, (x, y) in enumerate(zip(LISTS[0], SIGNS, strict=True))]
+    """Mean logistic loss of every task, labels -1 and 1."""
+    etas = [x @ W[:, t] + b[t] for t, x in enumerate(XS)]
+    return np.array([np.mean(np.logaddexp(0, -y * eta)) for y, eta in zip(SIGNS, etas, strict=True)])
 
 
 def ours(xs, ys, loss, penalty, balanced=False):
-    """The objective of the page on the model, as a function of W (or its parts) and b."""
-    total = sum(len(y) for y in ys)
+    """The objective as the page states it, a function of W (or its parts) and b."""
+    n_bar = sum(map(len, ys)) / len(ys)
 
     def objective(W, b):
         value = penalty.value(W)
@@ -255,113 +287,83 @@ def ours(xs, ys, loss, penalty, balanced=False):
         for t, (x, y) in enumerate(zip(xs, ys, strict=True)):
             eta = x @ W[:, t] + b[t]
             losses = (y - eta) ** 2 / 2 if loss == "squared" else np.logaddexp(0, eta) - y * eta
-            value += losses.sum() / (len(y) if balanced else total / len(ys))
+            value += losses.sum() / (len(y) if balanced else n_bar)
         return value
 
     return objective
 
 
-def compare_objectives(theirs, mine, factor, parts=None, intercept=True):
-    """``theirs = factor * mine`` at random coefficients."""
-    for seed in range(5):
+def assert_proportional(theirs, mine, n_tasks, n_parts=0, intercept=True):
+    """``theirs = factor * mine`` at random coefficients; returns the factor."""
+    factors = []
+    for seed in range(6):
         random = np.random.default_rng(seed)
-        W = random.standard_normal((parts, 6, 4) if parts else (6, 4))
-        b = random.standard_normal(4) if intercept else np.zeros(4)
-        np.testing.assert_allclose(theirs(W, b), factor * mine(W, b), rtol=1e-12)
+        W = random.standard_normal((n_parts, 6, n_tasks) if n_parts else (6, n_tasks)) * 10.0 ** (seed - 3)
+        b = random.standard_normal(n_tasks) if intercept else np.zeros(n_tasks)
+        factors.append(theirs(W, b) / mine(W, b))
+    np.testing.assert_allclose(factors, factors[0], rtol=1e-12)
+    return factors[0]
 
 
-def compare_tasks(theirs, penalty, factor, *, signs=False, balanced=False, intercept=True):
-    """Both objectives at random W, and ours at the fitted W, where no other W may have a lower value of theirs."""
-    xs, ys = LISTS[0], [(s + 1) / 2 for s in SIGNS] if signs else LISTS[1]
-    mine = ours(xs, ys, "logistic" if signs else "squared", penalty, balanced)
-    parts = len(penalty.part_names) or None
-    compare_objectives(theirs, mine, factor, parts, intercept)
-    table, y = stack_tasks(xs, ys)
-    settings = {"task_weight": "balanced" if balanced else None, "fit_intercept": intercept, "task_feature": -1}
-    model = (classifier if signs else regressor)(penalty, **settings).fit(table, y)
-    fitted = [part.T for part in model.components_.values()]
-    W = np.stack(fitted) if parts else fitted[0]
+def check_objective(theirs, penalty, settings, signs=False):
+    """Both objectives at random W, and at ours fitted, where theirs must not have a lower value nearby."""
+    ys, loss = ([(s + 1) / 2 for s in SIGNS], "logistic") if signs else (YS, "squared")
+    intercept, n_parts = settings.get("fit_intercept", True), len(penalty.part_names)
+    mine = ours(XS, ys, loss, penalty, settings.get("task_weight") == "balanced")
+    factor = assert_proportional(theirs, mine, len(ROWS), n_parts, intercept)
+    table, y = stack_tasks(XS, ys)
+    model = MultiTaskClassifier if signs else MultiTaskRegressor
+    model = model(penalty, task_feature=-1, **settings, **TIGHT).fit(table, y)
+    W = np.stack([part.T for part in model.components_.values()])
+    W = W if n_parts else W[0]
+    assert np.any(W)
     least = theirs(W, model.intercept_)
-    np.testing.assert_allclose(least, factor * model.objective_, rtol=1e-9)
+    np.testing.assert_allclose(least, factor * model.objective_, rtol=1e-10)
     for seed in range(20):
         random = np.random.default_rng(seed)
-        b = model.intercept_ + (1e-3 * random.standard_normal(3) if intercept else 0)
-        assert theirs(W + 1e-3 * random.standard_normal(W.shape), b) >= least
+        step, b = 1e-3 * random.standard_normal(W.shape), model.intercept_
+        assert theirs(W + step, b + 1e-3 * intercept * random.standard_normal(3)) >= least
 
 
-def rmtl_regression(a=0.2, b=0.1):
-    def theirs(W, c):
-        means = [s / len(y) / 2 for s, y in zip(sums_of_squares(W, c), LISTS[1], strict=True)]
-        return sum(means) + a * row_norms(W) + b * np.sum(W**2)
-
-    compare_tasks(theirs, L21(a, alpha_ridge=2 * b), 1.0, balanced=True)
-
-
-def rmtl_classification(a=0.02, b=0.01):
-    def theirs(W, c):
-        return sum(logistic_means(W, c)) + a * row_norms(W) + b * np.sum(W**2)
-
-    compare_tasks(theirs, L21(a, alpha_ridge=2 * b), 1.0, signs=True, balanced=True)
+@row("RMTL ``Regression``, ``L21``, Lam1 a, Lam2 b", a=0.2, b=0.1)
+def rmtl_regression(_, penalty, settings, a, b):
+    sizes = [len(y) for y in YS]
+    check_objective(
+        lambda W, c: np.sum(squares(W, c) / sizes) / 2 + a * row_norms(W) + b * np.sum(W**2), penalty, settings
+    )
 
 
-def malsar_lasso(a=2.0, b=0.5):
-    def theirs(W, c):
-        return sum(sums_of_squares(W, c)) / 2 + a * np.abs(W).sum() + b * np.sum(W**2)
-
-    compare_tasks(theirs, L1(a / N_BAR, alpha_ridge=2 * b / N_BAR), N_BAR, intercept=False)
-
-
-def malsar_l21(a=2.0, b=0.5):
-    def theirs(W, c):
-        return sum(sums_of_squares(W, c)) / 2 + a * row_norms(W) + b * np.sum(W**2)
-
-    compare_tasks(theirs, L21(a / N_BAR, alpha_ridge=2 * b / N_BAR), N_BAR, intercept=False)
+@row("RMTL ``Classification``, ``L21``, Lam1 a, Lam2 b", a=0.02, b=0.01)
+def rmtl_classification(_, penalty, settings, a, b):
+    check_objective(
+        lambda W, c: np.sum(logistic_means(W, c)) + a * row_norms(W) + b * np.sum(W**2), penalty, settings, signs=True
+    )
 
 
-def malsar_logistic(a=0.02, b=0.01):
-    def theirs(W, c):
-        return sum(logistic_means(W, c)) + a * row_norms(W) + b * np.sum(W**2)
-
-    compare_tasks(theirs, L21(a, alpha_ridge=2 * b), 1.0, signs=True, balanced=True)
+@row("MALSAR ``Least_Lasso``, rho1 a, rho_L2 b", a=2.0, b=0.5)
+def malsar_lasso(_, penalty, settings, a, b):
+    check_objective(lambda W, c: np.sum(squares(W, c)) / 2 + a * np.abs(W).sum() + b * np.sum(W**2), penalty, settings)
 
 
-def malsar_dirty(a=8.0, b=4.0):
+@row("MALSAR ``Least_L21``, rho1 a, rho_L2 b", a=2.0, b=0.5)
+def malsar_l21(_, penalty, settings, a, b):
+    check_objective(lambda W, c: np.sum(squares(W, c)) / 2 + a * row_norms(W) + b * np.sum(W**2), penalty, settings)
+
+
+@row("MALSAR ``Logistic_L21``, rho1 a, rho_L2 b", a=0.02, b=0.01)
+def malsar_logistic(_, penalty, settings, a, b):
+    check_objective(
+        lambda W, c: np.sum(logistic_means(W, c)) + a * row_norms(W) + b * np.sum(W**2), penalty, settings, signs=True
+    )
+
+
+@row("MALSAR ``Least_Dirty``, rho1 a, rho2 b", a=8.0, b=5.0)
+def malsar_dirty(_, penalty, settings, a, b):
     def theirs(parts, c):
         P, Q = parts
-        return sum(sums_of_squares(P + Q, c)) + a * np.abs(P).max(axis=1).sum() + b * np.abs(Q).sum()
+        return np.sum(squares(P + Q, c)) + a * np.abs(P).max(axis=1).sum() + b * np.abs(Q).sum()
 
-    parts = [("shared", L1Linf(a / (2 * N_BAR))), ("specific", L1(b / (2 * N_BAR)))]
-    compare_tasks(theirs, InfimalConvolution(parts), 2 * N_BAR, intercept=False)
-
-
-CONVERSIONS = {
-    "scikit-learn ``MultiTaskLasso(a)``": multi_task_lasso,
-    "scikit-learn ``MultiTaskElasticNet(a, l1_ratio=l)``": multi_task_elastic_net,
-    "scikit-learn ``Lasso(a)``": lasso,
-    "scikit-learn ``ElasticNet(a, l1_ratio=l)``": elastic_net,
-    "scikit-learn ``Ridge(a)``": ridge,
-    "scikit-learn ``LogisticRegression(C=C)``": logistic_ridge,
-    "scikit-learn ``LogisticRegression(C=C, l1_ratio=1)``": logistic_lasso,
-    "scikit-learn ``LinearSVC(C=C)``": linear_svc,
-    "scikit-learn ``PoissonRegressor(a)``": poisson,
-    "glmnet ``mgaussian(lambda=a, alpha=l)``": glmnet,
-    'RMTL ``MTL(type="Regression", L21, Lam1=a, Lam2=b)``': rmtl_regression,
-    'RMTL ``MTL(type="Classification", L21, Lam1=a, Lam2=b)``': rmtl_classification,
-    "MALSAR ``Least_Lasso(rho1=a, rho_L2=b)``": malsar_lasso,
-    "MALSAR ``Least_L21(rho1=a, rho_L2=b)``": malsar_l21,
-    "MALSAR ``Logistic_L21(rho1=a, rho_L2=b)``": malsar_logistic,
-    "MALSAR ``Least_Dirty(rho1=a, rho2=b)``": malsar_dirty,
-}
-
-
-@pytest.mark.parametrize("row", CONVERSIONS)
-def test_conversion_holds(row):
-    CONVERSIONS[row]()
-
-
-def test_every_row_of_the_table_is_checked():
-    _, table = (DOCS / "guide" / "model.rst").read_text().split(".. _conversion:")
-    assert re.findall(r"^   \* - (.*)$", table, flags=re.M) == ["Other package", *CONVERSIONS]
+    check_objective(theirs, penalty, settings)
 
 
 # -- everything public is there, and documented --

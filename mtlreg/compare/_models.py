@@ -104,7 +104,15 @@ class _BothDoors(BaseEstimator):
 
 
 class IndependentTasks(_BothDoors):
-    """A model for every task alone, each with its own strength by cross-validation."""
+    """A model for every task alone, each with its own strength by cross-validation.
+
+    Parameters
+    ----------
+    estimator : estimator
+        For one task; has ``alpha`` and ``alpha_max``. Cloned.
+    task_feature : str, int or None, default=None
+        The column of X that holds the task; None for shared X.
+    """
 
     def __init__(self, estimator, task_feature=None):
         self.estimator = estimator
@@ -125,8 +133,17 @@ class IndependentTasks(_BothDoors):
 class TaskDummies(_BothDoors):
     """One model for the rows of all tasks, with an indicator column for each task.
 
-    ``free=True`` leaves the indicators unpenalised (the estimator has ``feature_weights``): pooled slopes with an
-    intercept for every task.
+    Parameters
+    ----------
+    estimator : estimator
+        For one 1-D y. Cloned.
+    task_feature : str, int or None, default=None
+        The column of X that holds the task; None for shared X.
+    free : bool, default=False
+        Leave the indicators unpenalised (the estimator has ``feature_weights``): pooled slopes with an intercept for
+        every task.
+    alpha : float, default=None
+        Strength given to the estimator; None leaves its own.
     """
 
     def __init__(self, estimator, task_feature=None, free=False, alpha=None):

@@ -31,11 +31,15 @@ _COMMON = {
         None,
         """feature_weights : array-like of shape (n_features,), default=None
     Weight f_j of each feature in the penalty ``Omega(diag(f) W)``: 0 for never penalised, inf for excluded. The task
-    column is not counted.""", ), "task_feature": (
+    column is not counted.""",
+    ),
+    "task_feature": (
         None,
         """task_feature : str, int or None, default=None
     The column of X that holds the task of each row, by name or position (negative from the end); y is then 1-D. None:
-    X is shared by all tasks, and y (n_samples, n_tasks) has NaN where a label is missing.""", ), "unseen_task": (
+    X is shared by all tasks, and y (n_samples, n_tasks) has NaN where a label is missing.""",
+    ),
+    "unseen_task": (
         "error",
         """unseen_task : {"error", "mean"}, default="error"
     At predict, what to do with a task that was not seen in fit: raise, or use the mean of the tasks' coefficients and
@@ -88,7 +92,8 @@ _CLASSIFIER = {
         "softmax",
         """multi_class : {"softmax", "ovr"}, default="softmax"
     For tasks with more than two classes and ``loss="logistic"``: one softmax, or one binary problem a class. Other
-    losses are always one-vs-rest.""", ),
+    losses are always one-vs-rest.""",
+    ),
 }
 
 _ATTRIBUTES = """Attributes

@@ -47,7 +47,13 @@ def make_task_scorer(metric, *, average="macro", task_feature=None, response_met
 
 
 class TaskScorer:
-    """Scorer over tasks; made by `make_task_scorer`, which documents the parameters."""
+    """Scorer over tasks, made by `make_task_scorer`.
+
+    Parameters
+    ----------
+    metric, average, task_feature, response_method, greater_is_better
+        As in `make_task_scorer`.
+    """
 
     def __init__(self, metric, average, task_feature, response_method, greater_is_better):
         entry = find_metric(metric)

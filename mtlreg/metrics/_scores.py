@@ -129,17 +129,47 @@ def multitask_score(y_true, y_pred, metric, *, average="macro", tasks=None, samp
 
 
 def macro_r2(y_true, y_pred, *, tasks=None, sample_weight=None):
-    """Mean over the tasks of ``R2_t``; see `multitask_score`."""
+    """Mean over the tasks of ``R2_t``; see `multitask_score`.
+
+    Parameters
+    ----------
+    y_true, y_pred, tasks, sample_weight
+        As in `task_scores`.
+
+    Returns
+    -------
+    score : float
+    """
     return multitask_score(y_true, y_pred, "r2", tasks=tasks, sample_weight=sample_weight)
 
 
 def weighted_r2(y_true, y_pred, *, tasks=None, sample_weight=None):
-    """Mean over the tasks of ``R2_t``, weighted by their numbers of labels; see `multitask_score`."""
+    """Mean over the tasks of ``R2_t``, weighted by their numbers of labels; see `multitask_score`.
+
+    Parameters
+    ----------
+    y_true, y_pred, tasks, sample_weight
+        As in `task_scores`.
+
+    Returns
+    -------
+    score : float
+    """
     return multitask_score(y_true, y_pred, "r2", average="weighted", tasks=tasks, sample_weight=sample_weight)
 
 
 def pooled_r2(y_true, y_pred, *, tasks=None, sample_weight=None):
-    """R2 of all labels together, against their overall mean; see `multitask_score`."""
+    """R2 of all labels together, against their overall mean; see `multitask_score`.
+
+    Parameters
+    ----------
+    y_true, y_pred, tasks, sample_weight
+        As in `task_scores`.
+
+    Returns
+    -------
+    score : float
+    """
     return multitask_score(y_true, y_pred, "r2", average="pooled", tasks=tasks, sample_weight=sample_weight)
 
 

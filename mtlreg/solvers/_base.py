@@ -41,7 +41,23 @@ class State:
 class Solution:
     """The outcome of `solve`.
 
-    ``gap`` and ``objective`` belong to ``x``; ``tolerance`` is the absolute gap that was asked for.
+    Attributes
+    ----------
+    x : array
+        Coefficients, one matrix or a stack of parts.
+    Z : array or None
+        Free coefficients.
+    gap, objective : float
+        At x.
+    tolerance : float
+        The gap that was asked for, absolute.
+    n_iter : int
+    converged : bool
+        Whether ``gap <= tolerance``.
+    gradient : array
+        Of the smooth part at x, by W.
+    history : list of (iteration, seconds, objective, gap)
+        One entry a certificate.
     """
 
     x: Any
