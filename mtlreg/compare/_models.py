@@ -41,7 +41,7 @@ def make_family(name, classification, task_feature, random_state):
         return TaskDummies(clone(plain).set_params(q=1.0, fit_intercept=False), task_feature, free=True), "alpha"
     if name == "mlp":
         net = MLPClassifier if classification else MLPRegressor
-        net = net((50,), max_iter=200, learning_rate_init=3e-3, random_state=random_state)
+        net = net(hidden_layer_sizes=(50,), max_iter=200, learning_rate_init=3e-3, random_state=random_state)
         grid = {"estimator__alpha": [1e-2, 1.0]}
         return TaskDummies(_Scaled(net), task_feature), grid
     return plain.set_params(task_feature=task_feature, **_BLOCK_SPARSE[name]), "alpha"
