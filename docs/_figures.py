@@ -75,10 +75,8 @@ def unit_ball(penalty, shape):
 
 def radius(penalty, direction):
     """The largest r with ``Omega(r direction) <= 1``; 0 outside the domain."""
-    one = penalty.value(direction)
-    if np.isfinite(one) and np.isclose(
-        penalty.value(2 * direction), 2 * one, rtol=1e-12
-    ):  # a norm along this direction
+    one, two = penalty.value(direction), penalty.value(2 * direction)
+    if np.isfinite(one) and np.isclose(two, 2 * one, rtol=1e-12):  # a norm
         return 1 / one
     low, high = 0.0, 1.0
     while penalty.value(high * direction) <= 1:

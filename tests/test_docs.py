@@ -1,4 +1,4 @@
-"""The pages in docs/ say what is true: their code runs, the table of conversions holds, and everything public is documented."""
+"""The pages in docs/ say what is true: their code runs, the conversions hold, everything public is documented."""
 
 import doctest
 import importlib
@@ -144,7 +144,7 @@ CHECKS = {}
 
 
 def row(package, **values):
-    """Register the check of a row of the table: ``check(cell, penalty, settings)``, strengths a, b, l and C as given."""
+    """Register a row's check: ``check(estimator or None, penalty, settings, **values)``, values as given here."""
 
     def register(check):
         CHECKS[package] = check, values
