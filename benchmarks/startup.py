@@ -160,7 +160,8 @@ def _first_fit(label, kind, cache, package, repeats, **environment):
 
 def _row(label, kind, cache, times):
     data = "dense" if kind == "classifier" else kind
-    return [label, data, cache, *map(_spread, zip(*times, strict=True))]
+    imported, *fits = map(_spread, zip(*times, strict=True))
+    return [label, data, cache, imported if cache != "none" else "", *fits]
 
 
 # -- memory ----------------------------------------------------------------------------------------------------

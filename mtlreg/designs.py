@@ -16,7 +16,7 @@ from __future__ import annotations
 import copy
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, is_numpy_array
 from scipy import sparse
 
 CHUNK = 2**18  # entries of X worked on together
@@ -117,8 +117,8 @@ class Design:
 
     def gather(self, features):
         """These columns of X, gathered."""
-        if sparse.issparse(self.X):
-            return self.X[:, features]
+        if sparse.issparse(self.X) or is_numpy_array(self.X):
+            return self.X[:, features]  # np.take would first copy all of an X that is not C-contiguous
         return self.namespace.take(self.X, features, axis=1)
 
     def shift(self, scaled):

@@ -55,9 +55,9 @@ class FreeDirections:
         return u
 
     def project_inside(self, u, eta):
-        """``u``, the weighted derivative at predictors ``eta``, made orthogonal to U by changes in proportion to ``l''``.
+        """``u``, the derivative at predictors ``eta``, made orthogonal to U by changes in proportion to ``l''``.
 
-        A label whose derivative is at the edge of the conjugate's domain has ``l'' = 0`` there, or nearly, and so stays in
+        A label whose derivative is at the edge of the conjugate's domain has ``l'' = 0``, or nearly, and so stays in
         it: a change common to all labels, as that of `project`, would push it out.
         """
         xp = array_namespace(u)
@@ -175,8 +175,8 @@ class FreeDirections:
 
     def _norms(self, gradient):
         xp = array_namespace(gradient)
-        squares = xp.sum(gradient**2, axis=0)
-        return xp.concat([xp.sum(block, axis=1) for block in self._by_group(squares)])
+        largest = xp.max(xp.abs(gradient), axis=0)  # squares would overflow far from the minimum of a Poisson loss
+        return xp.concat([xp.max(block, axis=1) for block in self._by_group(largest)])
 
     def _by_group(self, per_column):
         """An array over the columns of W as one (n_groups, columns of a group) for each segment."""

@@ -218,8 +218,13 @@ class Poisson(Loss):
     attained: ClassVar[bool] = False
 
     def value(self, y, eta):
+        # with d = eta - log y: y (exp(d) - 1 - d), whose terms are small near the minimum
         xp = array_namespace(eta)
-        return xp.exp(xp.clip(eta, max=_exp_limit(xp, eta))) - y * eta - y + _xlogx(y)
+        some = y > 0
+        d = eta - xp.log(xp.where(some, y, xp.ones_like(y)))
+        limit = _exp_limit(xp, eta)
+        deviance = y * (xp.expm1(xp.clip(d, max=limit)) - d)
+        return xp.where(some, deviance, xp.exp(xp.clip(eta, max=limit)))
 
     def gradient(self, y, eta):
         return self.hessian(y, eta) - y
@@ -230,8 +235,12 @@ class Poisson(Loss):
 
     def conjugate(self, y, v):
         xp = array_namespace(v)
-        m = v + y
-        value = _xlogx(xp.clip(m, min=0)) - v - _xlogx(y)
+        m, one = v + y, xp.ones_like(v)
+        # m log m - v - y log y, without the large terms for y > 0: m log(1 + v / y) - v + v log y
+        some = (y > 0) & (m > 0)
+        ratio = xp.where(some, v, 0 * v) / xp.where(some, y, one)
+        near = m * xp.log1p(ratio) + v * (xp.log(xp.where(some, y, one)) - 1)
+        value = xp.where(some, near, _xlogx(xp.clip(m, min=0)) - v - _xlogx(y))
         return xp.where(m < 0, xp.asarray(xp.inf, dtype=v.dtype), value)
 
     def inverse_link(self, eta):

@@ -144,6 +144,23 @@ class Problem:
         return self.known("null", lambda: self.smooth(self.design.matvec(zero)))
 
     @property
+    def fitted_at_zero(self):
+        """Whether the free directions alone fit the labels, so that F0 is 0 or holds nothing but rounding.
+
+        F0 counts as rounding if predictors a few units in the last place away change it by a tenth.
+        """
+        return self.known("fitted_at_zero", self._is_fitted_at_zero)
+
+    def _is_fitted_at_zero(self):
+        value, eta = self.null.value, self.null.eta
+        for shift in (-8, 8):
+            near = eta * (1 + shift * float(self.xp.finfo(self.design.dtype).eps))
+            change = self._sum(self.weights * self.losses.value(self.y, near)) + self.constant - value
+            if value <= 0 or abs(change) > 0.1 * value:
+                return True
+        return False
+
+    @property
     def null_gradient(self):
         """Gradient by W at W = 0, from which alpha_max comes."""
         return self.known("null_gradient", lambda: self.gradient(self._null_dual))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, is_numpy_array
 from scipy import sparse
 
 from mtlreg.designs import row_chunks
@@ -77,12 +77,16 @@ def _weighted_sum(X, w):
 def _weighted_squares(X, w, mean):
     if sparse.issparse(X):
         X = X.tocsr()
-        columns, data = X.indices, X.data.astype(np.float64)
-        rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-        m = mean[columns]
-        # entries not stored are zeros, each of which counts mean^2
-        change = np.bincount(columns, w[rows] * ((data - m) ** 2 - m**2), minlength=X.shape[1])
-        return np.maximum(change + w.sum() * mean**2, 0)
+        if not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
+        columns, data, p = X.indices, X.data.astype(np.float64), X.shape[1]
+        stored = w[np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))]
+        squares = np.bincount(columns, stored * (data - mean[columns]) ** 2, minlength=p)
+        # entries not stored are zeros, each of which counts mean^2; no rounding where there are none
+        full = np.bincount(columns, minlength=p) == X.shape[0]
+        rest = np.where(full, 0, np.maximum(w.sum() - np.bincount(columns, stored, minlength=p), 0))
+        return squares + rest * mean**2
     centred = X - _like(mean, X)
     return _host((centred * centred).T @ _like(w, X)).astype(np.float64)
 
@@ -126,6 +130,16 @@ class FreeColumns:
         return np.concatenate([(intercept + self.mean @ coef)[None, :], scaled])
 
 
+def _gather(X, features):
+    """Some columns of X, dense."""
+    if sparse.issparse(X):
+        return X[:, features].toarray()
+    if is_numpy_array(X):  # np.take would first copy all of an X that is not C-contiguous
+        return X[:, features]
+    xp = array_namespace(X)
+    return xp.take(X, xp.asarray(features), axis=1)
+
+
 def free_columns(X, f, intercept, all_free):
     """The free columns of a design; None where there are none."""
     features = np.arange(X.shape[1]) if all_free else np.flatnonzero(f == 0)
@@ -136,7 +150,7 @@ def free_columns(X, f, intercept, all_free):
     parts = [xp.ones((X.shape[0], 1), dtype=X.dtype)] if intercept else []
     mean, std = np.zeros(features.size), np.ones(features.size)
     if features.size:
-        block = X[:, features].toarray() if sparse.issparse(X) else xp.take(X, xp.asarray(features), axis=1)
+        block = _gather(X, features)
         mean, std = moments(block, np.ones(X.shape[0]))
         if not intercept:
             mean = np.zeros_like(mean)

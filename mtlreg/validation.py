@@ -88,7 +88,7 @@ def read_features(estimator, X, *, reset):
 
 
 def _matrix_rules(X):
-    return {"accept_sparse": ["csr", "csc"], "dtype": [np.float64, np.float32], "accept_large_sparse": False}
+    return {"accept_sparse": ["csr", "csc"], "dtype": [np.float64, np.float32], "accept_large_sparse": True}
 
 
 def read_table(estimator, X, y, sample_weight, *, numeric):

@@ -76,7 +76,7 @@ def omega(penalty, parts):
         return sum(omega(scaled(p, penalty.alpha), [W]) for (_, p), W in zip(penalty.parts, parts, strict=True))
     (W,) = parts
     if kind == "Transposed":
-        return omega(penalty.penalty, [W.T])
+        return omega(scaled(penalty.penalty, penalty.alpha), [W.T])
     ridge = penalty.alpha_ridge / 2 * np.sum(W**2)
     if kind == "Chain":
         return ridge + penalty.alpha * sum(omega(p, [W]) for p in penalty.parts)
@@ -94,7 +94,7 @@ def convex_omega(penalty, parts):
         return sum(value for value, _ in pairs), [c for _, some in pairs for c in some]
     (W,) = parts
     if kind == "Transposed":
-        return convex_omega(penalty.penalty, [W.T])
+        return convex_omega(scaled(penalty.penalty, penalty.alpha), [W.T])
     ridge = penalty.alpha_ridge / 2 * cp.sum_squares(W)
     if kind == "Chain":
         pairs = [convex_omega(p, [W]) for p in penalty.parts]

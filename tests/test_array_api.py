@@ -57,18 +57,19 @@ def problem(namespace, loss, penalty, stacked=False, standardize=False):
 
 
 def check_equal(loss, penalty, **layout):
-    reference = solve(problem(np, loss, penalty, **layout), "fista", tol=1e-6)
-    strict = solve(problem(xp, loss, penalty, **layout), tol=1e-6)
+    reference = solve(problem(np, loss, penalty, **layout), "fista", tol=1e-4)
+    strict = solve(problem(xp, loss, penalty, **layout), "fista", tol=1e-4)
     assert reference.converged and strict.converged
     assert type(strict.x).__module__.startswith("array_api_strict")
-    assert abs(strict.objective - reference.objective) <= strict.gap + reference.gap + 1e-12
-    np.testing.assert_allclose(np.asarray(strict.x), reference.x, atol=2e-3)
+    assert strict.n_iter == reference.n_iter
+    assert abs(strict.objective - reference.objective) <= 1e-10
+    np.testing.assert_allclose(np.asarray(strict.x), reference.x, atol=1e-8)
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
 @pytest.mark.parametrize("stacked", [False, True], ids=["shared", "stacked"])
 def test_every_loss(loss, stacked):
-    check_equal(loss, L21(0.05), stacked=stacked)
+    check_equal(loss, L21(0.15), stacked=stacked)
 
 
 @pytest.mark.parametrize("penalty", PENALTIES, ids=lambda penalty: type(penalty).__name__)

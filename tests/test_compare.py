@@ -90,7 +90,9 @@ def test_the_command_prints_a_table_and_saves_a_picture(tmp_path, capsys, monkey
     import mtlreg.__main__ as command
 
     monkeypatch.setattr(command, "SIZES", (10,))
-    monkeypatch.setattr(command, "compare", lambda X, Y, **kw: compare(X, Y, families=["pooled", "l21"], n_alphas=1, **kw))
+    monkeypatch.setattr(
+        command, "compare", lambda X, Y, **kw: compare(X, Y, families=["pooled", "l21"], n_alphas=1, **kw)
+    )
     picture = tmp_path / "digits.png"
     assert main(["--splits", "1", "--jobs", "1", "--plot", str(picture)]) == 0
     out = capsys.readouterr().out

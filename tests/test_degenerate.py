@@ -134,6 +134,25 @@ def test_every_task_has_one_row():
 # -- nothing of something --
 
 
+@every_door
+@pytest.mark.parametrize("constant", [3.0, 0.1, 1e6])
+def test_counts_that_intercepts_fit(constant, door):
+    X, Y = data()
+    X, Y, parameters = through(door, X, np.full_like(Y, constant))
+    model = MultiTaskRegressor(L21(1e-3), loss="poisson", tol=1e-12, **parameters).fit(X, Y)
+    assert not model.coef_.any()
+    assert model.converged_
+    assert_allclose(model.predict(X).ravel(), constant, rtol=1e-12)
+
+
+@every_door
+def test_large_counts(door):
+    X, Y = data(loss="poisson")
+    Y = np.random.default_rng(1).poisson(np.exp(12 + 0.1 * X[:, :3])).astype(float)
+    X, Y, parameters = through(door, X, Y)
+    fit(at(MultiTaskRegressor(L21(), loss="poisson", tol=1e-9, **parameters), X, Y, 0.01), X, Y, optimum=False)
+
+
 @every_penalty
 @every_door
 @pytest.mark.parametrize("constant", [0.0, 3.0, 0.1, -1e6])
@@ -214,8 +233,17 @@ def test_zero_from_alpha_max_on(penalty, loss, door):
 def test_no_penalty(loss, door):
     """At alpha = 0 the gradient is zero."""
     X, Y, parameters = through(door, *data(60, 3, 2, loss, seed=3))
-    for penalty in (L21(0.0), Chain([L1()], alpha=0.0), Transposed(L1(0.0))):
+    for penalty in (L21(0.0), Chain([L1()], alpha=0.0), Transposed(L1(), 0.0)):
         fit(MultiTaskRegressor(penalty, loss=loss, tol=1e-12, **parameters), X, Y)
+
+
+@every_door
+def test_small_signals_on_large_labels_are_no_rounding(door):
+    X, Y = data()
+    model = MultiTaskRegressor(L21(0.05), tol=1e-7)
+    plain = model.fit(X, Y).coef_.copy()
+    X, Y, parameters = through(door, X, Y + 1e7)
+    assert_allclose(model.set_params(**parameters).fit(X, Y).coef_, plain, atol=1e-4)
 
 
 @every_door
@@ -235,7 +263,8 @@ def test_no_minimum_is_an_error_that_names_the_task(loss):
         with pytest.raises(ValueError, match="Task 1 has no minimum: its counts are all zero"):
             MultiTaskRegressor(L21(0.1), loss=loss).fit(X, Y)
         MultiTaskRegressor(L21(0.1), loss=loss, fit_intercept=False).fit(X, Y)
-    Y[:, 1] = X[:, 0] > 0.2 if loss == "logistic" else 3.0 * (X[:, 0] > 0.2)
+    X[:, 0] = X[:, 0] > 0.2
+    Y[:, 1] = X[:, 0] if loss == "logistic" else 3.0 * (X[:, 0] == 0)
     free = np.where(np.arange(X.shape[1]) == 0, 0.0, 1.0)
     for parameters in ({"penalty": L21(0.0)}, {"penalty": L21(0.1), "feature_weights": free}):
         with pytest.raises(ValueError, match="Task 1 has no minimum"):
@@ -306,9 +335,9 @@ def test_units_of_features_are_irrelevant(loss, factor):
 @every_door
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
 def test_large_offsets(loss, door, container):
-    """Columns of mean 1e4 and standard deviation 1: the fit is that of the centred columns."""
+    """Columns of mean 1e4 (1e2 if sparse) and standard deviation 1: the fit is that of the centred columns."""
     X, Y = data(loss=loss)
-    offset = 1e4 * np.array([1, -1, 1, 1, 0, 2])
+    offset = (1e4 if container is np.asarray else 1e2) * np.array([1, -1, 1, 1, 0, 2])
     first, _, parameters = through(door, X, Y)
     second, y, _ = through(door, X + offset, Y)
     model = MultiTaskRegressor(L21(), loss=loss, tol=1e-9, max_iter=50_000, **parameters)
@@ -410,7 +439,7 @@ def test_nothing_is_written_to(loss):
         model = MultiTaskRegressor(L21(0.05), loss=loss, feature_weights=f, standardize=standardize)
         model.fit(X, Y, w)
         model.predict(X)
-        model.path(X, Y, alphas=2, sample_weight=w)
+        model.path(X, Y, alphas=2, eps=0.05, sample_weight=w)
         Xs, y = melt(X, Y)
         for a in (Xs, y):
             a.flags.writeable = False

@@ -1,349 +1,278 @@
-"""scikit-learn's tools around the estimators, through both ways of giving tasks."""
+"""The estimators inside scikit-learn's tools: pipelines, searches, meta-estimators, routing.
 
-import copy
-import pickle
-import subprocess
-import sys
+Both doors where it makes sense: X shared by all tasks with a 2-D y, and a table with a task column.
+"""
 
-import joblib
+from typing import NamedTuple
+
 import numpy as np
 import pytest
-from sklearn.base import clone
-from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_transformer
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import loguniform
+from sklearn import clone, config_context
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.ensemble import BaggingRegressor, StackingRegressor, VotingRegressor
 from sklearn.feature_selection import SelectFromModel
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import GridSearchCV, KFold, RandomizedSearchCV, cross_val_predict, cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-from mtlreg import (
-    L1,
-    L21,
-    BlockSparseClassifier,
-    BlockSparseRegressor,
-    InfimalConvolution,
-    KeepTask,
-    MultiTaskRegressor,
-    feature_importance,
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    RandomizedSearchCV,
+    StratifiedKFold,
+    cross_val_predict,
+    cross_val_score,
 )
-from mtlreg.datasets import make_block_sparse
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from mtlreg import L21, BlockSparseRegressor, KeepTask, MultiTaskRegressor, feature_importance
 from mtlreg.metrics import make_task_scorer
 
 pd = pytest.importorskip("pandas")
 
-NAMES = ["north", "south", "west"]
+N, NAMES = 90, ["a", "b", "c", "d", "e"]
+RNG = np.random.default_rng(0)
+FEATURES = RNG.standard_normal((N, 5)) * [1.0, 10.0, 0.1, 1.0, 1.0]
+TASK = RNG.permutation(N) % 3
+SLOPES = np.array([[1.0, 0.2, 0, 0, 0], [2.0, 0.1, 0, 0, 0], [1.5, 0.3, 0, 0, 0]])
+LABELS = FEATURES @ SLOPES.T + [0.0, 1.0, 2.0] + 0.1 * RNG.standard_normal((N, 3))
+MISSING = np.where(RNG.random((N, 3)) < 0.3, np.nan, LABELS)
+ONE_LABEL = LABELS[np.arange(N), TASK]
+TABLE = pd.DataFrame(FEATURES, columns=NAMES).assign(school=np.array(["north", "south", "west"])[TASK])
+NUMBERED = np.column_stack([FEATURES, TASK])
+WEIGHTS = RNG.uniform(0.5, 2.0, N)
 
 
-@pytest.fixture(scope="module")
-def shared():
-    """X (90, 8), Y (90, 3) with a fifth of the labels missing."""
-    bunch = make_block_sparse(90, 8, 3, 3, missing=0.2, random_state=0)
-    return bunch.X, bunch.y
+class Door(NamedTuple):
+    X: object
+    y: np.ndarray
+    task_feature: str | None
+    cv: object
 
 
-@pytest.fixture(scope="module")
-def table():
-    """A data frame with a column "school", and y."""
-    bunch = make_block_sparse(50, 8, 3, 3, layout="stacked", random_state=0)
-    frame = pd.DataFrame(bunch.X[:, :-1], columns=[f"f{j}" for j in range(8)])
-    frame.insert(2, "school", np.array(NAMES)[bunch.X[:, -1].astype(int)])
-    return frame, bunch.y
+SHARED = Door(FEATURES, LABELS, None, KFold(3, shuffle=True, random_state=0))
+COLUMN = Door(TABLE, ONE_LABEL, "school", list(StratifiedKFold(3).split(TABLE, TASK)))
+both_doors = pytest.mark.parametrize("door", [SHARED, COLUMN], ids=["shared", "column"])
 
 
-def school(alpha=0.05, **parameters):
-    return BlockSparseRegressor(alpha=alpha, task_feature="school", **parameters)
+def model(door, alpha=0.05, **parameters):
+    return BlockSparseRegressor(alpha=alpha, task_feature=door.task_feature, **parameters)
 
 
-def test_column_transformer_in_a_pipeline(table):
-    X, y = table
-    scaled = [f"f{j}" for j in range(8)]
+def scaled(door):
+    return StandardScaler() if door.task_feature is None else KeepTask(StandardScaler(), door.task_feature)
+
+
+# pipelines
+
+
+@both_doors
+def test_pipeline_of_a_scaler_equals_standardize(door):
+    pipeline = make_pipeline(scaled(door), model(door, tol=1e-10)).fit(door.X, door.y)
+    alone = model(door, standardize=True, tol=1e-10).fit(door.X, door.y)
+    assert_allclose(pipeline.predict(door.X), alone.predict(door.X), rtol=1e-4, atol=1e-4)
+    assert pipeline.score(door.X, door.y) > 0.95
+
+
+def test_column_transformer_keeps_the_name_of_the_task():
     columns = ColumnTransformer(
-        [("scale", StandardScaler(), scaled)], remainder="passthrough", verbose_feature_names_out=False
-    ).set_output(transform="pandas")
-    model = make_pipeline(columns, school()).fit(X, y)
-    direct = school(standardize=True).fit(X, y)
-    np.testing.assert_allclose(model.predict(X), direct.predict(X), atol=1e-3)
-    assert list(model[-1].tasks_) == NAMES
+        [("numbers", StandardScaler(), NAMES)], remainder="passthrough", verbose_feature_names_out=False
+    )
+    pipeline = make_pipeline(columns.set_output(transform="pandas"), model(COLUMN)).fit(TABLE, ONE_LABEL)
+    assert list(pipeline[-1].feature_names_in_) == [*NAMES, "school"]
+    expected = make_pipeline(scaled(COLUMN), model(COLUMN)).fit(TABLE, ONE_LABEL)
+    assert_allclose(pipeline[-1].coef_, expected[-1].coef_)
 
 
-def test_a_renamed_task_column_is_explained(table):
-    X, y = table
-    columns = make_column_transformer((StandardScaler(), ["f0"]), remainder="passthrough").set_output(transform="pandas")
-    renamed = ColumnTransformer(columns.transformers, remainder="passthrough").set_output(transform="pandas")
-    with pytest.raises(ValueError, match="verbose_feature_names_out=False"):
-        make_pipeline(renamed, school()).fit(X, y)
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("pandas", "'remainder__school' looks like it.*verbose_feature_names_out=False"),
+        ("default", "without names.*set_output"),
+    ],
+)
+def test_column_transformer_with_its_defaults_gets_advice(output, message):
+    columns = ColumnTransformer([("numbers", StandardScaler(), NAMES)], remainder="passthrough")
+    pipeline = make_pipeline(columns.set_output(transform=output), model(COLUMN))
+    with pytest.raises(ValueError, match=message):
+        pipeline.fit(TABLE, ONE_LABEL)
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_grid_search_with_several_scorers(table, n_jobs):
-    X, y = table
-    pipeline = make_pipeline(KeepTask(StandardScaler(), "school"), school())
-    scoring = {"macro": make_task_scorer("r2"), "plain": "r2"}
-    grid = {"blocksparseregressor__alpha": [1.0, 0.01], "keeptask__transformer__with_mean": [True]}
-    search = GridSearchCV(pipeline, grid, scoring=scoring, refit="macro", cv=KFold(3, shuffle=True, random_state=0))
-    search.set_params(n_jobs=n_jobs).fit(X, y)
-    assert search.best_params_["blocksparseregressor__alpha"] == 0.01
-    weak, strong = search.cv_results_["mean_test_macro"]
-    assert weak < 0.5 < strong == search.best_score_
+def test_the_remainder_is_last_whatever_its_name():
+    columns = ColumnTransformer([("numbers", StandardScaler(), NAMES)], remainder="passthrough")
+    pipeline = make_pipeline(columns, BlockSparseRegressor(0.05, task_feature=-1)).fit(TABLE, ONE_LABEL)
+    assert pipeline[-1].tasks_.tolist() == ["north", "south", "west"]
+    assert pipeline.score(TABLE, ONE_LABEL) > 0.9
 
 
-def test_penalty_parameters_in_a_random_search(shared):
-    search = RandomizedSearchCV(
-        MultiTaskRegressor(L21()), {"penalty__alpha": [3.0, 0.05]}, n_iter=2, cv=3, random_state=0
-    ).fit(*shared)
-    assert search.best_params_ == {"penalty__alpha": 0.05}
+def test_predictions_stay_arrays_whatever_the_output_of_transformers():
+    with config_context(transform_output="pandas"):
+        assert type(model(COLUMN).fit(TABLE, ONE_LABEL).predict(TABLE)) is np.ndarray
 
 
-def test_cross_val_predict_and_stock_scorers(table):
-    X, y = table
-    cv = KFold(3, shuffle=True, random_state=0)
-    predicted = cross_val_predict(school(), X, y, cv=cv)
-    assert np.corrcoef(predicted, y)[0, 1] > 0.9
-    for scoring in ("r2", "neg_mean_squared_error", make_task_scorer("rmse", average="weighted")):
-        assert np.isfinite(cross_val_score(school(), X, y, cv=cv, scoring=scoring)).all()
+# searches
 
 
-@pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")  # scikit-learn's, on the way
-def test_missing_labels_need_a_splitter_in_grid_searches_of_classifiers(shared):
-    X, Y = shared
-    Y = np.where(np.isnan(Y), np.nan, Y > 0)
-    search = GridSearchCV(BlockSparseClassifier(), {"alpha": [0.1, 0.01]}, cv=3)
-    with pytest.raises(ValueError, match="NaN"):
-        search.fit(X, Y)
-    search.set_params(cv=KFold(3)).fit(X, Y)
-    assert search.best_score_ > 0.7
+@both_doors
+def test_grid_search_of_the_penalty(door):
+    estimator = MultiTaskRegressor(L21(), task_feature=door.task_feature)
+    grid = {"penalty__alpha": [0.01, 0.1, 10.0]}
+    scoring = {"r2": "r2", "error": "neg_mean_squared_error", "macro": make_task_scorer("r2")}
+    search = GridSearchCV(estimator, grid, scoring=scoring, refit="error", cv=door.cv)
+    one, two = (clone(search).set_params(n_jobs=n_jobs).fit(door.X, door.y) for n_jobs in (1, 2))
+    for name in scoring:
+        assert_array_equal(one.cv_results_[f"mean_test_{name}"], two.cv_results_[f"mean_test_{name}"])
+    errors = one.cv_results_["mean_test_error"]
+    assert one.best_params_ == {"penalty__alpha": grid["penalty__alpha"][np.argmax(errors)]}
+    assert one.best_params_["penalty__alpha"] < 10.0
+    assert_array_equal(one.best_estimator_.coef_, two.best_estimator_.coef_)
+    assert one.best_estimator_.penalty.alpha == one.best_params_["penalty__alpha"]
+    assert estimator.penalty.alpha == 1.0
+    assert_array_equal(one.predict(door.X), one.best_estimator_.predict(door.X))
 
 
-def test_permutation_importance_counts_the_task_column(table):
-    X, y = table
-    model = school().fit(X, y)
-    found = permutation_importance(model, X, y, n_repeats=3, random_state=0).importances_mean
-    assert found.shape == (9,)
-    assert found[2] > 0 and found.max() > 0.1
+def test_grid_search_with_missing_labels():
+    search = GridSearchCV(BlockSparseRegressor(), {"alpha": [0.01, 10.0], "q": [2.0, np.inf]}, cv=3)
+    search.fit(FEATURES, MISSING)
+    assert search.best_params_["alpha"] == 0.01
+    assert search.best_score_ > 0.95
 
 
-def test_ensembles(table):
-    X, y = table
-    stacked = StackingRegressor([("multi", school())], Ridge(), cv=KFold(3, shuffle=True, random_state=0)).fit(X, y)
-    voting = VotingRegressor([("a", school()), ("b", school(0.1))]).fit(X, y)
-    numbers = X.assign(school=pd.Categorical(X["school"]).codes).to_numpy(float)
-    bagged = BaggingRegressor(BlockSparseRegressor(alpha=0.05, task_feature=2), 5, random_state=0).fit(numbers, y)
-    for model, data in ((stacked, X), (voting, X), (bagged, numbers)):
-        assert model.score(data, y) > 0.8
+@both_doors
+def test_randomized_search(door):
+    def search():
+        space = {"alpha": loguniform(1e-3, 1e1), "entry_ratio": [0.0, 0.5]}
+        found = RandomizedSearchCV(model(door), space, n_iter=4, cv=door.cv, random_state=0)
+        return found.fit(door.X, door.y)
+
+    first, second = search(), search()
+    assert first.best_params_ == second.best_params_
+    assert_array_equal(first.cv_results_["mean_test_score"], second.cv_results_["mean_test_score"])
+    assert first.best_score_ == np.max(first.cv_results_["mean_test_score"])
 
 
-def test_feature_selection_keeps_the_task(table):
-    X, y = table
-    select = SelectFromModel(school(0.3), importance_getter=feature_importance, threshold=1e-5)
-    select.set_output(transform="pandas").fit(X, y)
-    kept = list(select.transform(X).columns)
-    assert "school" in kept and 2 <= len(kept) < 9
-    pipeline = make_pipeline(select, school()).fit(X, y)
-    assert pipeline.score(X, y) > 0.7
+@both_doors
+def test_cross_val_predict(door):
+    predicted = cross_val_predict(model(door), door.X, door.y, cv=door.cv)
+    folds = door.cv.split(door.X) if hasattr(door.cv, "split") else door.cv
+    take = (lambda rows: door.X.iloc[rows]) if door.task_feature else (lambda rows: door.X[rows])
+    for train, test in folds:
+        expected = model(door).fit(take(train), door.y[train]).predict(take(test))
+        assert_array_equal(predicted[test], expected)
 
 
-def test_transformed_target(shared):
-    X, Y = shared
-    Y = np.where(np.isnan(Y), 0.0, Y)
-    model = TransformedTargetRegressor(BlockSparseRegressor(alpha=0.01), transformer=StandardScaler()).fit(X, Y)
-    assert model.predict(X).shape == Y.shape
+@both_doors
+@pytest.mark.parametrize(
+    "scoring", ["r2", "neg_root_mean_squared_error", "explained_variance", "neg_median_absolute_error"]
+)
+def test_cross_val_score_with_stock_scorers(door, scoring):
+    data = {"X": door.X, "y": door.y, "cv": door.cv, "scoring": scoring}
+    good, bad = (cross_val_score(model(door, alpha), **data) for alpha in (0.01, 50.0))
+    assert good.shape == (3,)
+    assert (good > bad).all()
 
 
-def test_dense_categories_beside_the_task(table):
-    X, y = table
-    X = X.assign(kind=np.where(X["f0"] > 0, "a", "b"))
-    encode = ColumnTransformer(
-        [("kind", OneHotEncoder(sparse_output=False), ["kind"])], remainder="passthrough", verbose_feature_names_out=False
-    ).set_output(transform="pandas")
-    model = make_pipeline(encode, school()).fit(X, y)
-    assert "kind_a" in model[-1].coef_frame().columns
+@pytest.mark.parametrize("door", [SHARED._replace(y=MISSING), COLUMN], ids=["shared", "column"])
+def test_the_default_score_is_the_task_scorer_of_r2(door):
+    own = cross_val_score(model(door), door.X, door.y, cv=door.cv)
+    scorer = make_task_scorer("r2", average="macro")
+    assert_array_equal(own, cross_val_score(model(door), door.X, door.y, cv=door.cv, scoring=scorer))
 
 
-@pytest.mark.parametrize("kind", ["string", "integer", "Categorical", "Int64", "polars"])
-def test_kinds_of_tables(table, kind):
-    X, y = table
-    codes = pd.Categorical(X["school"]).codes.astype(int)
-    column = {"string": X["school"], "integer": codes, "Categorical": pd.Categorical(X["school"])}
-    column |= {"Int64": pd.array(codes, dtype="Int64"), "polars": X["school"]}
-    frame = X.assign(school=column[kind])
-    if kind == "polars":
-        pl = pytest.importorskip("polars")
-        frame = pl.DataFrame({name: X[name].to_numpy() for name in X.columns})
-    model = school().fit(frame, y)
-    np.testing.assert_array_equal(model.predict(frame), school().fit(X, y).predict(X))
-    assert list(model.feature_names_in_) == list(X.columns)
-    assert list(model.coef_frame().columns) == [f"f{j}" for j in range(8)]
+def test_stock_scorers_on_missing_labels_fail_inside_scikit_learn():
+    with pytest.raises(ValueError, match="Input contains NaN"):
+        cross_val_score(model(SHARED), FEATURES, MISSING, scoring="r2", error_score="raise")
 
 
-def test_missing_labels_as_pandas_na(shared):
-    X, Y = shared
-    frame = pd.DataFrame(Y, columns=NAMES).convert_dtypes()
-    model = BlockSparseRegressor(alpha=0.1).fit(X, frame)
-    np.testing.assert_allclose(model.coef_, BlockSparseRegressor(alpha=0.1).fit(X, Y).coef_)
-    assert list(model.tasks_) == NAMES
-    assert list(model.coef_frame().index) == NAMES
+# meta-estimators
 
 
-def test_clone_pickle_joblib(table, tmp_path):
-    X, y = table
-    model = school().fit(X, y)
-    joblib.dump(model, tmp_path / "model")
-    for again in (pickle.loads(pickle.dumps(model)), joblib.load(tmp_path / "model"), clone(model).fit(X, y)):
-        np.testing.assert_array_equal(again.predict(X), model.predict(X))
+@both_doors
+def test_permutation_importance(door):
+    fitted = model(door).fit(door.X, door.y)
+    importance = permutation_importance(fitted, door.X, door.y, n_repeats=3, random_state=0).importances_mean
+    assert set(np.argsort(importance[:5])[-2:]) == {0, 1}
+    assert_allclose(importance[2:5], 0, atol=0.02)
+    if door.task_feature:
+        assert importance[5] > 0.1  # another task's coefficients do not fit
 
 
-def test_weights_reach_the_estimator_in_a_pipeline(table):
-    X, y = table
-    weights = np.arange(len(y)) % 3
-    pipeline = make_pipeline(KeepTask(StandardScaler(), "school"), school())
-    pipeline.fit(X, y, blocksparseregressor__sample_weight=weights)
-    scaled = pipeline[0].transform(X)
-    np.testing.assert_array_equal(pipeline.predict(X), school().fit(scaled, y, weights).predict(scaled))
+def test_stacking():
+    parts = [("mtl", BlockSparseRegressor(0.05, task_feature=-1)), ("ridge", Ridge())]
+    stack = StackingRegressor(parts, final_estimator=Ridge(), cv=KFold(3, shuffle=True, random_state=0))
+    stack.fit(NUMBERED, ONE_LABEL)
+    assert stack.named_estimators_["mtl"].tasks_.tolist() == [0, 1, 2]
+    assert_array_equal(stack.transform(NUMBERED)[:, 0], stack.named_estimators_["mtl"].predict(NUMBERED))
+    assert stack.score(NUMBERED, ONE_LABEL) > stack.named_estimators_["ridge"].score(NUMBERED, ONE_LABEL)
 
 
-@pytest.mark.parametrize("fitted", [True, False])
-def test_an_interrupt_leaves_the_estimator_as_it_was(shared, monkeypatch, fitted):
-    X, Y = shared
-    model = BlockSparseRegressor(alpha=0.05)
-    if fitted:
-        model.fit(X, Y)
-    before = copy.deepcopy(vars(model))
-
-    def interrupt(*args):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("mtlreg.problem.Problem.certify", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(X[:50], Y[:50])
-    assert vars(model).keys() == before.keys()
-    if fitted:
-        np.testing.assert_array_equal(model.coef_, before["coef_"])
+def test_bagging_takes_the_task_by_position():
+    bag = BaggingRegressor(BlockSparseRegressor(0.05, task_feature=-1), 4, random_state=0, n_jobs=2)
+    bag.fit(NUMBERED, ONE_LABEL)
+    assert [member.tasks_.tolist() for member in bag.estimators_] == [[0, 1, 2]] * 4
+    assert_allclose(bag.predict(NUMBERED), np.mean([m.predict(NUMBERED) for m in bag.estimators_], axis=0))
 
 
-def test_fit_leaves_its_arguments_alone(shared):
-    X, Y = shared
-    copies = X.copy(), Y.copy()
-    model = BlockSparseRegressor(alpha=0.05, standardize=True)
-    parameters = model.get_params()
-    model.fit(X, Y)
-    assert model.get_params() == parameters
-    np.testing.assert_array_equal(X, copies[0])
-    np.testing.assert_array_equal(Y, copies[1])
+@pytest.mark.parametrize("options", [{}, {"max_features": 3}, {"threshold": "median"}], ids=str)
+def test_select_from_model_keeps_the_task_column(options):
+    selector = SelectFromModel(model(COLUMN, 0.3), importance_getter=feature_importance, **options)
+    selector.set_output(transform="pandas")
+    pipeline = make_pipeline(selector, model(COLUMN)).fit(TABLE, ONE_LABEL)
+    kept = pipeline[-1].feature_names_in_.tolist()
+    assert kept[-1] == "school" and kept[0] == "a"
+    assert len(kept) < 6
+    assert pipeline.predict(TABLE).shape == (N,)
 
 
-def test_classes_of_both_doors(table):
-    X, y = table
-    grade = np.digitize(y, np.quantile(y, [0.3, 0.6]))
-    passed = np.where(grade > 0, "yes", "no")
-    labels = np.where(X["school"] == "north", passed, np.array(["low", "mid", "top"])[grade])
-    model = BlockSparseClassifier(alpha=0.01, task_feature="school").fit(X, labels)
-    assert list(model.classes_) == ["low", "mid", "no", "top", "yes"]
-    assert list(model.task_classes_["north"]) == ["no", "yes"]
-    probability = model.predict_proba(X)
-    np.testing.assert_allclose(probability.sum(axis=1), 1)
-    np.testing.assert_array_equal(model.classes_[probability.argmax(axis=1)], model.predict(X))
-    assert (probability[X["school"] == "north"][:, [0, 1, 3]] == 0).all()
-    assert model.score(X, labels) > 0.8
-    assert len(model.columns_) == len(model.coef_) == 7
+def test_select_from_model_in_the_first_door():
+    selector = SelectFromModel(model(SHARED, 0.3), importance_getter=feature_importance).fit(FEATURES, LABELS)
+    importance = np.linalg.norm(selector.estimator_.coef_, axis=0)
+    assert_array_equal(selector.get_support(), importance >= selector.threshold_)
 
 
-@pytest.mark.parametrize("kind", [str, int, bool])
-def test_labels_of_any_type(shared, kind):
-    X, Y = shared
-    Y = (np.nan_to_num(Y) > 0).astype(kind)
-    model = BlockSparseClassifier(alpha=0.01).fit(X, Y)
-    predicted = model.predict(X)
-    assert predicted.shape == Y.shape and predicted.dtype.kind == Y.dtype.kind
-    assert (predicted == Y).mean() > 0.7
-    assert [list(c) for c in model.classes_] == [sorted(set(Y[:, t].tolist())) for t in range(3)]
-    assert model.decision_function(X).shape == Y.shape
+@both_doors
+def test_transformed_target(door):
+    y = np.exp(0.1 * door.y)
+    outer = TransformedTargetRegressor(model(door), func=np.log, inverse_func=np.exp).fit(door.X, y)
+    assert_allclose(outer.predict(door.X), np.exp(model(door).fit(door.X, np.log(y)).predict(door.X)))
 
 
-def test_a_task_of_one_class_can_be_constant(shared):
-    X, Y = shared
-    Y = np.column_stack([np.nan_to_num(Y[:, 0]) > 0, np.ones(len(X))]).astype(int)
-    model = BlockSparseClassifier(alpha=0.01, single_class="constant")
-    with pytest.warns(UserWarning, match="Task 1 has only one class, 1"):
-        model.fit(X, Y)
-    assert (model.predict(X)[:, 1] == 1).all() and not model.coef_[1].any()
+def test_voting():
+    parts = [model(COLUMN, alpha) for alpha in (0.01, 0.5)]
+    vote = VotingRegressor([("weak", parts[0]), ("strong", parts[1])]).fit(TABLE, ONE_LABEL)
+    expected = [part.fit(TABLE, ONE_LABEL).predict(TABLE) for part in parts]
+    assert_allclose(vote.predict(TABLE), np.mean(expected, axis=0))
 
 
-def test_an_unseen_task_gets_the_mean(table):
-    X, y = table
-    model = school(unseen_task="mean").fit(X, y)
-    new = X.assign(school="east")
-    mean = model.coef_.mean(axis=0) @ X.drop(columns="school").to_numpy().T + model.intercept_.mean()
-    np.testing.assert_allclose(model.predict(new), mean)
+# sample weights
 
 
-def test_losses_by_task(table):
-    X, y = table
-    y = np.where(X["school"] == "south", y > 0, np.where(X["school"] == "west", np.rint(np.exp(y / y.std())), y))
-    losses = {"north": "huber", "south": "logistic", "west": "poisson", "elsewhere": "squared"}
-    model = MultiTaskRegressor(L21(0.01), loss=losses, task_feature="school").fit(X, y)
-    predicted = model.predict(X)
-    south = predicted[X["school"] == "south"]
-    assert ((south > 0) & (south < 1)).all() and (predicted[X["school"] == "west"] > 0).all()
-    assert model.converged_
+@both_doors
+def test_weights_by_step_name_and_by_routing(door):
+    expected = model(door).fit(door.X, door.y, sample_weight=WEIGHTS)
+    assert not np.allclose(expected.coef_, model(door).fit(door.X, door.y).coef_, rtol=1e-6)
+    pipeline = make_pipeline("passthrough", model(door))
+    pipeline.fit(door.X, door.y, blocksparseregressor__sample_weight=WEIGHTS)
+    assert_array_equal(pipeline[-1].coef_, expected.coef_)
+    with config_context(enable_metadata_routing=True):
+        asking = model(door).set_fit_request(sample_weight=True)
+        pipeline = make_pipeline("passthrough", asking).fit(door.X, door.y, sample_weight=WEIGHTS)
+        assert_array_equal(pipeline[-1].coef_, expected.coef_)
 
 
-def test_path_alpha_max_and_parts(shared):
-    X, Y = shared
-    model = MultiTaskRegressor(InfimalConvolution([("shared", L21()), ("specific", L1(0.8))]))
-    top = model.alpha_max(X, Y)
-    path = model.path(X, Y, 5, eps=0.1)
-    assert path.alphas[0] == top and not path.coefs[0].any() and path.coefs[1].any()
-    model.set_params(penalty__alpha=path.alphas[-1]).fit(X, Y)
-    assert abs(model.objective_ - path.objectives[-1]) <= model.dual_gap_ + path.dual_gaps[-1]
-    assert list(model.components_) == ["shared", "specific"]
-    np.testing.assert_allclose(sum(model.components_.values()), model.coef_)
-
-
-def test_warm_start_needs_fewer_iterations(shared):
-    X, Y = shared
-    model = BlockSparseRegressor(alpha=0.02, solver="fista", warm_start=True).fit(X, Y)
-    cold = model.n_iter_
-    assert model.fit(X, Y).n_iter_ < cold
-
-
-def test_a_memory_mapped_table_is_read_in_place(tmp_path):
-    import tracemalloc
-
-    n, p = 20_000, 60
-    X = np.lib.format.open_memmap(tmp_path / "X.npy", mode="w+", dtype=float, shape=(n, p))
-    X[:] = np.random.default_rng(0).standard_normal((n, p))
-    Y = X[:, :3] @ np.ones((3, 4)) + np.random.default_rng(1).standard_normal((n, 4))
-    X.flush()
-    X = np.load(tmp_path / "X.npy", mmap_mode="r")
-    BlockSparseRegressor(alpha=0.1).fit(X[:100], Y[:100])  # compile first
-    tracemalloc.start()
-    BlockSparseRegressor(alpha=0.1, standardize=True).fit(X, Y)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < X.nbytes + 12 * Y.nbytes
-
-
-START = """
-import sys, time
-import sklearn.linear_model, sklearn.model_selection
-before = set(sys.modules)
-import mtlreg
-assert "numba" not in sys.modules and "matplotlib" not in sys.modules
-assert "pandas" in before or "pandas" not in sys.modules
-import numpy as np
-rng = np.random.default_rng(0)
-X, Y = rng.standard_normal((50, 20)), rng.standard_normal((50, 3))
-clock = time.perf_counter()
-mtlreg.BlockSparseRegressor(alpha=0.1, tol=1e-8).fit(X, Y)
-print(time.perf_counter() - clock)
-"""
-
-
-def test_a_second_process_starts_without_compiling():
-    seconds = [
-        float(subprocess.run([sys.executable, "-c", START], check=True, capture_output=True, text=True).stdout)
-        for _ in range(4)
-    ]
-    assert min(seconds[1:]) < 1.0
+@both_doors
+def test_weights_routed_through_a_search(door):
+    with config_context(enable_metadata_routing=True):
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        scaler = scaler if door.task_feature is None else KeepTask(scaler, door.task_feature)
+        asking = model(door).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        pipeline = make_pipeline(scaler, asking)
+        search = GridSearchCV(pipeline, {"blocksparseregressor__alpha": [0.01, 0.1]}, cv=door.cv)
+        weighted = clone(search).fit(door.X, door.y, sample_weight=WEIGHTS)
+    plain = search.fit(door.X, door.y)
+    scores = [found.cv_results_["mean_test_score"] for found in (weighted, plain)]
+    assert not np.allclose(*scores, rtol=1e-8)
+    best = weighted.best_estimator_
+    expected = clone(best[-1]).fit(best[:-1].transform(door.X), door.y, sample_weight=WEIGHTS)
+    assert_array_equal(best[-1].coef_, expected.coef_)

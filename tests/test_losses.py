@@ -165,6 +165,15 @@ def test_logistic_keeps_its_digits_in_the_tails():
     assert_allclose(gradient, [-np.exp(-40), np.exp(-40)], rtol=1e-12)
 
 
+def test_poisson_keeps_its_digits_for_large_counts():
+    y, d = np.array([1e8, 1e8, 3e4]), np.array([1e-6, -1e-5, 1e-4])
+    loss, eta = Poisson(), np.log(y) + d
+    d = eta - np.log(y)  # as it was rounded
+    assert_allclose(loss.value(y, eta), y * (d**2 / 2 + d**3 / 6), rtol=1e-6)
+    v = y * np.expm1(d)
+    assert_allclose(loss.conjugate(y, v) - v * np.log(y), y * (d**2 / 2 + d**3 / 3), rtol=1e-4)
+
+
 @pytest.mark.parametrize("name", list(losses.LOSSES))
 def test_as_loss(name):
     loss = as_loss(name)

@@ -235,8 +235,8 @@ EQUAL = [
     (Chain([L1(0.5), L21(0.5)], alpha=0.6), SparseGroup(0.6, entry_ratio=0.5)),
     (Chain([L21(0.25), L1(0.75)], alpha=0.6, alpha_ridge=0.2), SparseGroup(0.6, entry_ratio=0.75, alpha_ridge=0.2)),
     (Chain([L1Linf(1.0)], alpha=0.6), L1Linf(0.6)),
-    (Transposed(L1(0.6)), L1(0.6)),
-    (Transposed(Transposed(L21(0.6))), L21(0.6)),
+    (Transposed(L1(), 0.6), L1(0.6)),
+    (Transposed(Transposed(L21()), 0.6), L21(0.6)),
 ]
 
 
@@ -279,10 +279,10 @@ def test_order_of_a_chain_does_not_matter():
 def test_nested_parameters():
     penalty = Transposed(SparseGroup(0.5, entry_ratio=0.2))
     penalty.set_params(penalty__alpha=0.7, penalty__q=3.0)
-    assert (penalty.alpha, penalty.penalty.q) == (0.7, 3.0)
+    assert (penalty.penalty.alpha, penalty.penalty.q) == (0.7, 3.0)
     assert clone(penalty).get_params()["penalty__alpha"] == 0.7
-    assert penalty.with_alpha(2.0).penalty.alpha == 2.0
-    assert penalty.alpha == 0.7
+    assert penalty.with_alpha(2.0).alpha == 2.0
+    assert penalty.alpha == 1.0
 
 
 @pytest.mark.parametrize(
@@ -332,7 +332,7 @@ def test_numpy_scalars_are_numbers():
         assert penalty.prox(np.ones((2, 3), np.float32), 0.1).dtype == np.float32
 
 
-@pytest.mark.parametrize("penalty", [L1(0.0), L1Lq(0.0, q=3.0), Chain([L1(), L21()], alpha=0.0), Transposed(L1(0.0))])
+@pytest.mark.parametrize("penalty", [L1(0.0), L1Lq(0.0, q=3.0), Chain([L1(), L21()], alpha=0.0), Transposed(L1(), 0.0)])
 def test_null(penalty):
     assert penalty.null
     W = np.ones((3, 2))

@@ -20,7 +20,8 @@ except RuntimeError as error:  # scikit-learn 1.6 beside array-api-compat, witho
     pytest.skip(str(error), allow_module_level=True)
 
 # scikit-learn < 1.8 has no such keyword; there pytest's own xfail_strict decides
-STRICT = {"xfail_strict": True} if "xfail_strict" in inspect.signature(parametrize_with_checks).parameters else {}
+KEYWORDS = inspect.signature(parametrize_with_checks).parameters
+STRICT = {"xfail_strict": True} if "xfail_strict" in KEYWORDS else {}
 
 PIPELINE = dict.fromkeys(
     ("check_estimators_overwrite_params", "check_dont_overwrite_parameters"),
@@ -91,7 +92,7 @@ def expected_failures(estimator):
 
 
 def with_tasks(estimator):
-    """The estimator behind a task column that depends on the row alone; with so few rows, tasks of one class occur."""
+    """The estimator behind a task column made from the row; with few rows some tasks have one class."""
     if hasattr(estimator, "class_weight"):
         estimator.set_params(single_class="constant")
     return make_pipeline(AppendTask(), estimator.set_params(task_feature=-1))

@@ -144,49 +144,50 @@ class Chain(HomogeneousPenalty):
 
 @dataclass(eq=False, repr=False)
 class Transposed(Penalty):
-    """``Omega(W) = penalty(W')``: what the penalty does to rows, done to columns (tasks).
+    """``Omega(W) = alpha penalty(W')``: what the penalty does to rows, done to columns (tasks).
 
-    ``Transposed(L21(alpha))`` switches whole tasks on or off.
+    ``Transposed(L21())`` switches whole tasks on or off. ``alpha`` multiplies the penalty's own ``alpha``; its ridge
+    stays absolute.
 
     Parameters
     ----------
     penalty : Penalty
-        A plain (not compound) penalty; its ``alpha`` is this one's.
+        A plain (not compound) penalty.
+    alpha : float, default=1.0
+        Strength, >= 0.
     """
 
     penalty: Penalty
+    alpha: float = 1.0
 
-    @property
-    def alpha(self):
-        """The strength of the transposed penalty."""
-        return self.penalty.alpha
+    def _scaled(self):
+        return self.penalty.with_alpha(self.alpha * self.penalty.alpha)
 
     def value(self, W):
-        return self.penalty.value(_transpose(W))
+        return self._scaled().value(_transpose(W))
 
     def prox(self, W, step):
-        return _transpose(self.penalty.prox(_transpose(W), step))
+        return _transpose(self._scaled().prox(_transpose(W), step))
 
     def conjugate(self, V):
-        return self.penalty.conjugate(_transpose(V))
+        return self._scaled().conjugate(_transpose(V))
 
     def feasible_scale(self, V):
-        return self.penalty.feasible_scale(_transpose(V))
+        return self._scaled().feasible_scale(_transpose(V))
 
     def dual(self, V):
-        return self.penalty.dual(_transpose(V))
+        return self._scaled().dual(_transpose(V))
 
     def alpha_max(self, G):
-        return self.penalty.alpha_max(_transpose(G))
+        top = self.penalty.alpha_max(_transpose(G))
+        return top / self.penalty.alpha if self.penalty.alpha else (0.0 if top == 0 else float("inf"))
 
     @property
     def null(self):
-        return self.penalty.null
-
-    def with_alpha(self, alpha):
-        return Transposed(self.penalty.with_alpha(alpha))
+        return self._scaled().null
 
     def check(self):
+        super().check()
         if not isinstance(self.penalty, Penalty) or self.penalty.part_names:
             raise TypeError(f"Transposed(penalty=...) needs a plain Penalty, got {self.penalty!r}.")
         self.penalty.check()

@@ -110,15 +110,17 @@ def solve(
     """
     from mtlreg.solvers._choose import choose, reduce
 
-    if solver == "auto":
+    nothing_to_fit = scale is None and problem.fitted_at_zero
+    if solver == "auto" and not nothing_to_fit:
         problem = reduce(problem)
     run = _Run(problem, tol, problem.null.value if scale is None else scale, verbose)
     if start is None or start.x.shape != problem.zero.shape:
         state = State(problem.zero, problem.null.Z)
     else:
         state = State(start.x, None if problem.free is None else start.Z)
-    if run.scale <= 0:  # the free directions alone fit perfectly
+    if nothing_to_fit or run.scale <= 0:
         run.certify(State(problem.zero, problem.null.Z))
+        run.tolerance = max(run.tolerance, run.gap)  # no objective is negative: what is left is at most F0, rounding
         return run.solution()
     method = choose(solver, problem)
     told_to_stop = False

@@ -8,6 +8,8 @@ Bertrand & Massias (2021), Anderson acceleration of coordinate descent, AISTATS,
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 from scipy import sparse
 
@@ -91,7 +93,7 @@ class Columns:
     """The design's columns as the sweep kernel takes them, with the weights folded in where rows share one."""
 
     def __init__(self, problem):
-        design = problem.design
+        design = _without_offset(problem.design)
         self.problem = problem
         self.positive = problem.penalty.row_kernel()[4]
         self.stacked = isinstance(design, StackedDesign)
@@ -107,7 +109,7 @@ class Columns:
         self.scale = np.ascontiguousarray(np.broadcast_to(scale, design.shape_w).astype(dtype))
         X = self._explicit(design) if explicit else design.X
         self._store(X)
-        self._free(problem, explicit or centre is None)
+        self._free(problem, design, explicit or centre is None)
         if explicit:
             sums = design.adjoint(X * X, weights) * self.scale**2
         else:
@@ -142,9 +144,8 @@ class Columns:
         self.data, self.indices = rows.reshape(-1), np.empty(0, np.int64)
         self.indptr = np.arange(p + 1, dtype=np.int64) * X.shape[0]
 
-    def _free(self, problem, formed):
+    def _free(self, problem, design, formed):
         """S, K and A of the kernel: empty where ``X - U K`` is formed."""
-        design = problem.design
         p, n_columns = design.shape_w
         if formed:
             self.S = np.zeros((0, n_columns), design.dtype)
@@ -204,3 +205,22 @@ class Columns:
             self.scale,
             self.curvature,
         )
+
+
+def _without_offset(design):
+    """The same design with what the columns of K have in common taken out of X.
+
+    Where K differs from task to task, ``X - U K`` cannot be formed; but then a large mean of X would be added to the
+    residual and tracked apart, and their difference would have lost its digits.
+    """
+    if (
+        sparse.issparse(design.X)
+        or isinstance(design, StackedDesign)
+        or design.centre is None
+        or design.centre.shape[2] == 1
+    ):
+        return design
+    common = design.centre.mean(axis=2, keepdims=True)
+    shifted = copy.copy(design)
+    shifted.X, shifted.centre = design.X - design.U @ common[:, :, 0], design.centre - common
+    return shifted

@@ -56,11 +56,16 @@ def _majorised(problem, point, eta, eta_ahead, step, G, lipschitz, Z):
     """Whether the quadratic model with this curvature lies above the smooth part at the new point."""
     xp = problem.xp
     model = 0.5 * lipschitz * float(xp.sum(step * step, dtype=xp.float64))
-    moved = eta - eta_ahead
     if problem.losses.smooth_bounded:
-        # a bound by the losses' curvature has no cancellation, unlike a difference of objectives
-        bound = xp.sum(problem.curvature(None) * moved * moved, dtype=xp.float64)
-        return 0.5 * float(bound) <= model * (1 + 1e-6)
-    divergence = problem.smooth(eta, Z).value - point.value - float(xp.sum(G * step, dtype=xp.float64))
-    slack = 64 * float(xp.finfo(problem.design.dtype).eps) * abs(point.value)
-    return divergence <= model + slack
+        # a bound by the losses' curvature has no cancellation, unlike a difference of objectives; and D step has none,
+        # unlike a difference of predictors
+        return any(
+            0.5 * float(xp.sum(problem.curvature(None) * moved() ** 2, dtype=xp.float64)) <= model * (1 + 1e-6)
+            for moved in (lambda: eta - eta_ahead, lambda: problem.predictors(step))
+        )
+    following = problem.smooth(eta, Z)
+    divergence = following.value - point.value - float(xp.sum(G * step, dtype=xp.float64))
+    if divergence <= model:
+        return True
+    # where the difference drowns in rounding, that of the derivatives is an upper bound
+    return float(xp.sum((following.u - point.u) * problem.predictors(step), dtype=xp.float64)) <= model
