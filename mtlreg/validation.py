@@ -182,8 +182,8 @@ def _shared_table(X, values, observed, tasks, sample_weight, single):
     totals = np.broadcast_to(weights.sum(axis=0), n_tasks)
     for t in np.flatnonzero(totals == 0):
         raise ValueError(
-            f"Task {tasks.tolist()[t]!r} (column {t} of y) has no label with a positive weight: drop the column, or fit on "
-            "rows where it is observed."
+            f"Task {tasks.tolist()[t]!r} (column {t} of y) has no label with a positive weight: drop the column, or fit "
+            "on rows where it is observed."
         )
     if weights.shape[1] > 1 and (weights == weights[:, :1]).all():
         weights = np.ascontiguousarray(weights[:, :1])
@@ -288,7 +288,7 @@ def to_device(X, device):
         cupy.cuda.runtime.getDeviceCount()
     except Exception as error:  # no CuPy, no driver, no device: CuPy's own errors exist only where CuPy does
         raise ValueError(
-            f"device='cuda' needs CuPy and a CUDA device ({error}): install the extra with pip install 'mtlreg[gpu]', or "
-            "give device='auto'."
+            f"device='cuda' needs CuPy and a CUDA device ({error}): install the extra with "
+            "pip install 'mtlreg[gpu]', or give device='auto'."
         ) from None
     return cupy.asarray(X)

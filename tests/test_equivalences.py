@@ -200,10 +200,6 @@ def fitted(model, X, Y, sample_weight=None, **parameters):
     return model.__class__(**{**model.get_params(deep=False), **parameters}).fit(X, Y, sample_weight)
 
 
-def loss_of(model):
-    return model.loss
-
-
 @every_model
 def test_stacked_is_shared(model):
     X, Y = data(loss=model.loss)
@@ -358,13 +354,12 @@ def test_feature_weights_zero_is_partialled_out():
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
-@every_model
-def test_all_feature_weights_zero_is_no_penalty(model, fit_intercept):
-    if loss_of(model) != "squared" or getattr(model.penalty, "positive", False) or model.penalty.part_names:
-        pytest.skip("one penalty is enough where the model does not matter")
+@pytest.mark.parametrize(
+    "penalty", [L21(0.3), Chain([L1(), L1Linf()]), InfimalConvolution([("a", L1()), ("b", L21())])]
+)
+def test_all_feature_weights_zero_is_no_penalty(penalty, fit_intercept):
     X, Y = data()
-    parameters = {"fit_intercept": fit_intercept, "standardize": False, "task_weight": None}
-    one = fitted(model, X, Y, feature_weights=np.zeros(P), **parameters)
+    one = MultiTaskRegressor(penalty, feature_weights=np.zeros(P), fit_intercept=fit_intercept).fit(X, Y)
     assert_allclose(one.coef_, LinearRegression(fit_intercept=fit_intercept).fit(X, Y).coef_, atol=1e-9)
 
 
