@@ -306,7 +306,7 @@ def pinv_psd(H):
     xp = array_namespace(H)
     values, vectors = xp.linalg.eigh(H)
     floor = xp.max(values, axis=-1, keepdims=True) * (H.shape[-1] * xp.finfo(H.dtype).eps * 4)
-    keep = values > xp.clip(floor, min=0)
+    keep = values > xp.clip(floor, min=0.0)
     inverse = xp.where(keep, 1 / xp.where(keep, values, xp.ones_like(values)), xp.zeros_like(values))
     return (vectors * inverse[..., None, :]) @ xp.permute_dims(vectors, (*range(H.ndim - 2), H.ndim - 1, H.ndim - 2))
 

@@ -150,7 +150,7 @@ class Logistic(Loss):
         xp = array_namespace(eta)
         # log(1 + exp(s)) with s = eta for y = 0 and -eta for y = 1: no cancellation in the tails
         s = (1 - 2 * y) * eta
-        return xp.clip(s, min=0) + xp.log1p(xp.exp(-xp.abs(s)))
+        return xp.clip(s, min=0.0) + xp.log1p(xp.exp(-xp.abs(s)))
 
     def gradient(self, y, eta):
         sign = 1 - 2 * y
@@ -186,11 +186,11 @@ class SquaredHinge(Loss):
     kind: ClassVar[str] = "binary"
 
     def value(self, y, eta):
-        return 0.5 * array_namespace(eta).clip(1 - (2 * y - 1) * eta, min=0) ** 2
+        return 0.5 * array_namespace(eta).clip(1 - (2 * y - 1) * eta, min=0.0) ** 2
 
     def gradient(self, y, eta):
         s = 2 * y - 1
-        return -s * array_namespace(eta).clip(1 - s * eta, min=0)
+        return -s * array_namespace(eta).clip(1 - s * eta, min=0.0)
 
     def hessian(self, y, eta):
         return array_namespace(eta).astype((2 * y - 1) * eta < 1, eta.dtype)
@@ -240,7 +240,7 @@ class Poisson(Loss):
         some = (y > 0) & (m > 0)
         ratio = xp.where(some, v, 0 * v) / xp.where(some, y, one)
         near = m * xp.log1p(ratio) + v * (xp.log(xp.where(some, y, one)) - 1)
-        value = xp.where(some, near, _xlogx(xp.clip(m, min=0)) - v - _xlogx(y))
+        value = xp.where(some, near, _xlogx(xp.clip(m, min=0.0)) - v - _xlogx(y))
         return xp.where(m < 0, xp.asarray(xp.inf, dtype=v.dtype), value)
 
     def inverse_link(self, eta):
@@ -283,7 +283,7 @@ class Softmax(Loss):
         p = v + _one_hot(xp, y, v)
         slack = 64 * xp.finfo(v.dtype).eps
         outside = xp.any(p < 0, axis=-1) | (xp.abs(xp.sum(v, axis=-1)) > slack * v.shape[-1])
-        value = xp.sum(_xlogx(xp.clip(p, min=0)), axis=-1)
+        value = xp.sum(_xlogx(xp.clip(p, min=0.0)), axis=-1)
         return xp.where(outside, xp.asarray(xp.inf, dtype=v.dtype), value)
 
     def inverse_link(self, eta):

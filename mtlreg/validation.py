@@ -182,8 +182,8 @@ def _shared_table(X, values, observed, tasks, sample_weight, single):
     totals = np.broadcast_to(weights.sum(axis=0), n_tasks)
     for t in np.flatnonzero(totals == 0):
         raise ValueError(
-            f"Task {tasks.tolist()[t]!r} (column {t} of y) has no label with a positive weight: drop the column, or fit "
-            "on rows where it is observed."
+            f"Task {tasks.tolist()[t]!r} (column {t} of y) has no label with a positive weight: drop the column, "
+            "or fit on rows where it is observed."
         )
     if weights.shape[1] > 1 and (weights == weights[:, :1]).all():
         weights = np.ascontiguousarray(weights[:, :1])

@@ -50,6 +50,21 @@ PENALTIES = {
     "tasks sparse": Transposed(SparseGroup(entry_ratio=0.3, alpha_ridge=0.05)),
 }
 
+MORE_PENALTIES = {
+    "l1+ridge positive": L1(alpha_ridge=0.05, positive=True),
+    "l21+ridge positive": L21(alpha_ridge=0.05, positive=True),
+    "l1linf+ridge positive": L1Linf(alpha_ridge=0.05, positive=True),
+    "l1lq 1.5+ridge": L1Lq(q=1.5, alpha_ridge=0.05),
+    "l1lq 1.5 positive": L1Lq(q=1.5, positive=True),
+    "l1lq 3+ridge": L1Lq(q=3.0, alpha_ridge=0.05),
+    "l1lq 3 positive": L1Lq(q=3.0, positive=True),
+    "sparse group .5, 3": SparseGroup(entry_ratio=0.5, q=3.0),
+    "sparse group .5, inf+ridge": SparseGroup(entry_ratio=0.5, q=np.inf, alpha_ridge=0.05),
+    "chain positive": Chain([L21(0.7, positive=True), L1(0.4, positive=True)]),
+    "dirty positive": InfimalConvolution([("shared", L1Linf(1.3, positive=True)), ("specific", L1())]),
+    "three parts": InfimalConvolution([("a", L21(1.2)), ("b", L1()), ("c", Transposed(L21(1.1)))]),
+}
+
 MIXED = ["squared", "logistic", "poisson"]
 LOSSES = {
     "squared": "squared",
@@ -176,8 +191,8 @@ def test_gap_against_the_truth(penalty, loss, design, every):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("penalty", "loss"), list(product(PENALTIES, LOSSES)))
+@pytest.mark.parametrize(("penalty", "loss"), list(product(PENALTIES | MORE_PENALTIES, LOSSES)))
 @pytest.mark.parametrize("strength", [0.5, 0.01])
 def test_gap_against_the_truth_everywhere(penalty, loss, strength):
     for design in DESIGNS:
-        check(PENALTIES[penalty], LOSSES[loss], design, strength)
+        check((PENALTIES | MORE_PENALTIES)[penalty], LOSSES[loss], design, strength)

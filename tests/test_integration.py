@@ -266,9 +266,10 @@ def test_weights_routed_through_a_search(door):
     with config_context(enable_metadata_routing=True):
         scaler = StandardScaler().set_fit_request(sample_weight=False)
         scaler = scaler if door.task_feature is None else KeepTask(scaler, door.task_feature)
-        asking = model(door).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
-        pipeline = make_pipeline(scaler, asking)
-        search = GridSearchCV(pipeline, {"blocksparseregressor__alpha": [0.01, 0.1]}, cv=door.cv)
+        pipeline = make_pipeline(scaler, model(door).set_fit_request(sample_weight=True))
+        scorer = make_task_scorer("r2").set_score_request(sample_weight=True)
+        grid = {"blocksparseregressor__alpha": [0.01, 0.1]}
+        search = GridSearchCV(pipeline, grid, cv=door.cv, scoring=scorer)
         weighted = clone(search).fit(door.X, door.y, sample_weight=WEIGHTS)
     plain = search.fit(door.X, door.y)
     scores = [found.cv_results_["mean_test_score"] for found in (weighted, plain)]

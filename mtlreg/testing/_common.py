@@ -7,7 +7,7 @@ import numpy as np
 try:
     import array_api_strict
 except ImportError:  # then NumPy alone is checked
-    array_api_strict = None
+    array_api_strict = None  # type: ignore[assignment]
 
 __all__ = ["array_api_strict", "assert_close", "check_untouched", "read_only", "require", "same_elsewhere"]
 
