@@ -9,6 +9,7 @@ from mtlreg.estimators import (
     MultiTaskClassifier,
     MultiTaskRegressor,
 )
+from mtlreg.model_selection import LeaveOneTaskOut, PathSearchCV, StratifiedTaskKFold
 from mtlreg.penalties import L1, L21, Chain, InfimalConvolution, L1Linf, L1Lq, SparseGroup, Transposed
 
 try:
@@ -27,9 +28,12 @@ __all__ = [
     "L1Linf",
     "L1Lq",
     "L21",
+    "LeaveOneTaskOut",
     "MultiTaskClassifier",
     "MultiTaskRegressor",
+    "PathSearchCV",
     "SparseGroup",
+    "StratifiedTaskKFold",
     "Transposed",
     "feature_importance",
     "melt",

@@ -121,18 +121,43 @@ class Moments:
         """Weighted means of x (k, p) and y (n_tasks,)."""
         return self.shift + self.x / self.w[:, None], self.y / self.w
 
-    def problem(self, penalty, fit_intercept=True):
+    def standard_deviations(self):
+        """Of the columns of x, each row counting with the sum of its weights; 1 for a constant column."""
+        w = self.w.sum()
+        offset = self.x.sum(axis=0) / w
+        std = np.sqrt(np.clip(np.einsum("kjj->j", self.xx) / w - offset**2, 0.0, None))
+        # the variance is a difference of numbers as large as this
+        size = np.sqrt(np.einsum("kjj->j", self.xx) / w) + np.abs(self.shift + offset)
+        return np.where(std > 1e-7 * size, std, 1.0)
+
+    def problem(self, penalty, fit_intercept=True, inverse_scale=None):
         """The problem of the model with every label counting the same (``c_t = 1 / mean weight of a task``).
 
-        Intercepts are eliminated: at coefficients W they are ``mean(y) - mean(x) . W``.
+        Intercepts are eliminated: at coefficients W they are ``mean(y) - mean(x) . W``. With ``inverse_scale`` (p,)
+        column j of x is multiplied by its entry j.
         """
         if fit_intercept:
             xx, xy, yy = self.centred()
         else:
             origin = self.shifted(np.zeros_like(self.shift))
             xx, xy, yy = origin.xx, origin.xy, origin.yy
+        if inverse_scale is not None:
+            xx, xy = xx * np.outer(inverse_scale, inverse_scale), xy * inverse_scale[:, None]
         scale = 1.0 / np.broadcast_to(self.w, yy.shape).mean()
         return _problem_of(xx * scale, xy * scale, float(yy.sum()) * scale, penalty)
+
+    def residual_squares(self, coef, intercept):
+        """``sum_i w_it (y_it - x_i . coef_t - intercept_t)^2`` of every task, for coef (p, n_tasks)."""
+        offset = intercept + self.shift @ coef
+        quadratic = self._quadratic(coef)
+        linear = (self.x @ coef)[0] if len(self.w) == 1 else np.einsum("tj,jt->t", self.x, coef)
+        cross = np.einsum("jt,jt->t", self.xy, coef)
+        return self.yy - 2 * cross - 2 * offset * self.y + quadratic + 2 * offset * linear + self.w * offset**2
+
+    def _quadratic(self, coef):
+        if len(self.w) == 1:
+            return np.einsum("jt,jt->t", coef, self.xx[0] @ coef)
+        return np.einsum("jt,tjk,kt->t", coef, self.xx, coef, optimize=True)
 
 
 def _problem_of(xx, xy, yy, penalty):

@@ -38,6 +38,17 @@ class RegularizationPath:
     converged: np.ndarray
     components: list = field(default_factory=list)
 
+    @classmethod
+    def collect(cls, encoding, alphas, solutions):
+        """The path of an encoded problem from its solutions."""
+        records, names = [], encoding.problem.penalty.part_names
+        for s in solutions:
+            coef, intercept, parts = encoding.decode(s.x, s.Z)
+            named = dict(zip(names, parts, strict=False))
+            records.append((coef, intercept, s.gap, s.objective, s.n_iter, s.converged, named))
+        columns = list(zip(*records, strict=True))
+        return cls(np.asarray(alphas), *map(np.array, columns[:-1]), components=list(columns[-1]))
+
 
 def alpha_grid(problem, alphas, eps):
     """Strengths in decreasing order: as given, or so many on a geometric grid below alpha_max."""
@@ -56,17 +67,11 @@ def alpha_grid(problem, alphas, eps):
     return grid
 
 
-def solve_path(encoding, grid, solver, **settings):
-    """Solutions of an encoded problem along a decreasing grid, each started from the one before."""
+def solve_path(problem, grid, solver, **settings):
+    """Yield solutions of a problem along a decreasing grid, each started from the one before."""
     if grid[-1] == 0:
         raise ValueError("alphas must be > 0 on a path; fit with alpha=0 for the unpenalised model.")
-    records, start = [], None
+    solution = None
     for alpha in grid:
-        problem = encoding.problem.with_alpha(float(alpha))
-        start = solve(problem, solver, start, **settings)
-        coef, intercept, parts = encoding.decode(start.x, start.Z)
-        named = dict(zip(problem.penalty.part_names, parts, strict=False))
-        records.append((coef, intercept, start.gap, start.objective, start.n_iter, start.converged, named))
-    columns = list(zip(*records, strict=True))
-    arrays = [np.array(column) for column in columns[:-1]]
-    return RegularizationPath(np.asarray(grid), *arrays, components=list(columns[-1]))
+        solution = solve(problem.with_alpha(float(alpha)), solver, solution, **settings)
+        yield solution

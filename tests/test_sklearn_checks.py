@@ -12,6 +12,7 @@ from mtlreg import (
     BlockSparseRegressor,
     MultiTaskClassifier,
     MultiTaskRegressor,
+    PathSearchCV,
 )
 
 try:
@@ -107,6 +108,20 @@ def with_tasks(estimator):
     ]
 )
 def test_shared_rows(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.filterwarnings("ignore:.*test score that is not finite:UserWarning")
+@pytest.mark.filterwarnings("ignore:.* fits failed:sklearn.exceptions.FitFailedWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+@parametrize_with_checks(
+    [
+        PathSearchCV(BlockSparseRegressor(), alphas=2, eps=0.1, cv=2),
+        PathSearchCV(BlockSparseClassifier(), alphas=2, eps=0.1, cv=2),
+        PathSearchCV(MultiTaskRegressor(), alphas=2, eps=0.1, cv=2, rule="1se"),
+    ]
+)
+def test_search(estimator, check):
     check(estimator)
 
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
+import numbers
+import sys
+import time
 
 import numpy as np
-from joblib import Parallel, delayed
-from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
+from joblib import Memory, Parallel, delayed
 from sklearn.utils.multiclass import type_of_target
 
-from mtlreg.compare._models import FAMILIES, IndependentTasks, TaskDummies, make_family
+from mtlreg.compare._baselines import IndependentTasks, TaskDummies
+from mtlreg.compare._models import FAMILIES, Settings, make_extra, make_family
 from mtlreg.compare._result import Comparison, ModelResult
-from mtlreg.compare._search import search, splits
+from mtlreg.compare._run import fit_quietly, run
 from mtlreg.data import split_task_column
 from mtlreg.data._labels import label_matrix
-from mtlreg.data._tables import take_rows
-from mtlreg.metrics import make_task_scorer, task_scores
 from mtlreg.metrics._registry import find_metric
+from mtlreg.model_selection import StratifiedTaskKFold
 
 __all__ = ["FAMILIES", "Comparison", "IndependentTasks", "ModelResult", "TaskDummies", "compare"]
 
@@ -27,12 +28,16 @@ def compare(
     *,
     task_feature=None,
     families=None,
+    extra=None,
     metric=None,
     cv=5,
     inner_cv=3,
     n_alphas=6,
+    refit=False,
     random_state=0,
     n_jobs=None,
+    cache=None,
+    verbose=0,
 ):
     """Fit several ways of sharing on the same splits, and say which tasks each one helps.
 
@@ -48,91 +53,122 @@ def compare(
         The column of X that holds the task; None for shared X.
     families : list of str, default=None
         Names in ``mtlreg.compare.FAMILIES``; None is all of them.
+    extra : dict, default=None
+        Further estimators by name. Those of mtlreg get the data as they are, any other the rows of all tasks with an
+        indicator column for each task. They are fitted as given: for a search, give one.
     metric : str, default=None
         A short name of `mtlreg.metrics` where greater is better. None: "r2" for numbers, "roc_auc" for two classes,
         "accuracy" for more.
     cv : int or list of (train, test), default=5
-        Folds, or the splits themselves.
+        Folds of a `StratifiedTaskKFold`, or the splits themselves.
     inner_cv : int, default=3
         Folds inside a training part.
     n_alphas : int, default=6
         Candidates for every strength, down to a hundredth of the largest sensible one.
+    refit : bool, default=False
+        Whether to fit the best model on all rows, as ``best_estimator_``.
     random_state : int, default=0
     n_jobs : int, default=None
         Pairs of model and split run in parallel (joblib); the result does not depend on it.
+    cache : str or path, default=None
+        A folder to keep what is done in: the same call resumes there after an interrupt.
+    verbose : int, default=0
+        1 reports each model and split when it is done, and the time left, on stderr.
 
     Returns
     -------
     Comparison
-        Print it, or use ``to_frame()`` and ``plot()``.
+        Print it, or use ``to_frame()``, ``to_dict()`` and ``plot()``.
+
+    Raises
+    ------
+    ValueError
+        An unknown family or metric, a name twice, or a folder that cannot be written.
     """
+    metric, classification = _metric_for(y, metric)
+    settings = Settings(classification, task_feature, metric, inner_cv, n_alphas, random_state)
+    models = _models(families, extra, settings)
+    tasks = None if task_feature is None else split_task_column(X, task_feature)[1]
+    labels = _task_labels(y, tasks)
+    splits = _splits(X, y, cv, settings)
+    job = run if cache is None else Memory(_writable(cache), verbose=0).cache(run)
+    jobs = [delayed(job)(model, X, y, *split, metric, task_feature) for model in models.values() for split in splits]
+    names = [f"{name}, split {k + 1} of {len(splits)}" for name in models for k in range(len(splits))]
+    runs = _watched(Parallel(n_jobs=n_jobs, return_as="generator")(jobs), names, verbose)
+    results = []
+    for i, name in enumerate(models):
+        results.append(ModelResult.collect(name, labels, runs[i * len(splits) : (i + 1) * len(splits)]))
+    found = Comparison(metric, labels, results)
+    if refit:
+        found.best_estimator_ = fit_quietly(models[found.best_], X, y)
+    return found
+
+
+def _models(families, extra, settings):
+    """Estimators by name."""
     names = list(FAMILIES) if families is None else list(families)
     unknown = [name for name in names if name not in FAMILIES]
     if unknown:
         raise ValueError(f"families has {unknown[0]!r}; there are {list(FAMILIES)}.")
-    metric, classification = _metric_for(y, metric)
-    tasks = None if task_feature is None else split_task_column(X, task_feature)[1]
-    labels = _task_labels(y, tasks)
-    if isinstance(cv, int):
-        cv = splits(X, y, cv, random_state, tasks)
-    scorer = make_task_scorer(metric, task_feature=task_feature)
-    job = delayed(_run)
-    settings = (classification, task_feature, metric, scorer, inner_cv, n_alphas, random_state)
-    runs = Parallel(n_jobs=n_jobs)(job(name, X, y, split, *settings) for name in names for split in cv)
-    results = []
-    for i, name in enumerate(names):
-        mine = runs[i * len(cv) : (i + 1) * len(cv)]
-        scores = np.array([[run[0].get(label, np.nan) for label in labels] for run in mine])
-        features, gaps, seconds = (np.array([run[k] for run in mine]) for k in (1, 2, 3))
-        results.append(ModelResult(name, scores, features.mean(), gaps.max(), seconds.sum()))
-    return Comparison(metric, labels, results)
+    models = {name: make_family(name, settings) for name in names}
+    for name, estimator in (extra or {}).items():
+        if name in FAMILIES:
+            raise ValueError(f"extra has a model named {name!r}, which is one of the families: give it another name.")
+        if not hasattr(estimator, "fit") or not hasattr(estimator, "get_params"):
+            raise TypeError(f"extra[{name!r}] must be an estimator, got {estimator!r}.")
+        models[name] = make_extra(estimator, settings)
+    if not models:
+        raise ValueError("There is no model to compare: families is empty, and so is extra.")
+    return models
 
 
-def _run(name, X, y, split, classification, task_feature, metric, scorer, folds, n_alphas, seed):
-    """``(scores by task, features kept, relative gap, seconds)`` of one model on one split."""
-    train, test = split
-    estimator, grid = make_family(name, classification, task_feature, seed)
-    X_test, y_test = take_rows(X, test), take_rows(y, test)
-    with warnings.catch_warnings():
-        # a net stopped after its epochs, folds in which a task has one class: part of the comparison
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        warnings.simplefilter("ignore", UndefinedMetricWarning)
-        warnings.filterwarnings("ignore", message=".*has only one class")
-        inner_scorer = make_task_scorer(metric) if name == "independent" else scorer
-        found = search(estimator, grid, take_rows(X, train), take_rows(y, train), inner_scorer, folds, n_alphas, seed)
-        if find_metric(metric).probabilities:
-            prediction = found.estimator.predict_proba(X_test)
-        else:
-            prediction = found.estimator.predict(X_test)
-    tasks = None if task_feature is None else split_task_column(X_test, task_feature)[1]
-    scores = task_scores(y_test, prediction, metric, tasks=tasks)
-    return scores, *_kept_and_gap(found.estimator), found.seconds
+def _splits(X, y, cv, settings):
+    if not isinstance(cv, numbers.Integral):
+        return [(np.asarray(train), np.asarray(test)) for train, test in cv]
+    folds = StratifiedTaskKFold(
+        cv,
+        task_feature=settings.task_feature,
+        classes=settings.classification,
+        random_state=settings.random_state,
+    )
+    return list(folds.split(X, y))
 
 
-def _kept_and_gap(model):
-    """Features with a coefficient, and the certified gap relative to the objective at zero."""
-    if isinstance(model, IndependentTasks):
-        parts = list(model.models_.values())
-        used = np.any([np.any(np.atleast_2d(m.coef_) != 0, axis=0) for m in parts], axis=0)
-        return int(used.sum()), max(_relative_gap(m) for m in parts)
-    linear = model.estimator_ if isinstance(model, TaskDummies) else model
-    if not hasattr(linear, "dual_gap_"):
-        return np.nan, np.nan
-    return int(np.any(np.atleast_2d(model.coef_) != 0, axis=0).sum()), _relative_gap(linear)
+def _writable(folder):
+    """The folder, made if need be; said before the long work starts if it cannot be."""
+    from pathlib import Path
+
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        probe = Path(folder) / ".probe"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(f"cache={str(folder)!r} cannot be written: {error}.") from None
+    return folder
 
 
-def _relative_gap(model):
-    # the first certificate of a cold start is that of zero coefficients
-    return model.dual_gap_ / max(model.history_["objective"][0], np.finfo(float).tiny)
+def _watched(runs, names, verbose):
+    """All runs in their order, each reported when it is there, with the time left."""
+    done, clock = [], time.perf_counter()
+    for name, one in zip(names, runs, strict=True):
+        done.append(one)
+        if verbose:
+            left = (time.perf_counter() - clock) / len(done) * (len(names) - len(done))
+            text = f"[{len(done)}/{len(names)}] {name}: {one.overall['macro']:.4f}, {one.seconds:.1f} s"
+            print(f"{text}; about {left:.0f} s left", file=sys.stderr, flush=True)
+    return done
 
 
 def _metric_for(y, metric):
     values, observed, _ = label_matrix(y, "y")
     seen = values[observed]
+    if not seen.size:
+        raise ValueError("y has no observed label.")
     target = type_of_target(seen.astype(float) if seen.dtype.kind in "biuf" else seen.astype(str))
     if metric is None:
-        numbers = target == "continuous" or (target == "multiclass" and seen.dtype.kind == "f")
-        metric = "r2" if numbers else "roc_auc" if target == "binary" else "accuracy"
+        regression = target == "continuous" or (target == "multiclass" and seen.dtype.kind == "f")
+        metric = "r2" if regression else "roc_auc" if target == "binary" else "accuracy"
     entry = find_metric(metric)
     if not entry.greater_is_better:
         raise ValueError(f"metric={metric!r} is an error; give a score where greater is better.")

@@ -12,7 +12,7 @@ from mtlreg.encoding import encode
 from mtlreg.estimators._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
 from mtlreg.estimators._parameters import check_parameters
 from mtlreg.losses import as_loss
-from mtlreg.path import alpha_grid, solve_path
+from mtlreg.path import RegularizationPath, alpha_grid, solve_path
 from mtlreg.solvers import State, solve
 from mtlreg.validation import read_features, spread_by_task, to_device
 
@@ -108,7 +108,55 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
         """
         encoding, _ = copy.copy(self)._encode(X, y, sample_weight, alpha=1.0)
         grid = alpha_grid(encoding.problem, alphas, eps)
-        return solve_path(encoding, grid, self.solver, tol=self.tol, max_iter=self.max_iter, verbose=self.verbose)
+        return RegularizationPath.collect(encoding, grid, self._path_solutions(encoding, grid))
+
+    def path_alphas(self, X, y, alphas=100, *, eps=1e-3, sample_weight=None):
+        """The strengths that `path` would take, decreasing.
+
+        Parameters
+        ----------
+        X, y, alphas, eps, sample_weight
+            As in `path`.
+
+        Returns
+        -------
+        ndarray of shape (n_alphas,)
+        """
+        encoding, _ = copy.copy(self)._encode(X, y, sample_weight, alpha=1.0)
+        return alpha_grid(encoding.problem, alphas, eps)
+
+    def path_models(self, X, y, alphas=100, *, eps=1e-3, sample_weight=None):
+        """Yield a fitted estimator for each strength of the path, from the largest to the smallest.
+
+        Parameters
+        ----------
+        X, y, alphas, eps, sample_weight
+            As in `path`.
+
+        Yields
+        ------
+        estimator
+            Fitted as by `fit`, with this strength.
+        """
+        work = copy.copy(self)
+        encoding, table = work._encode(X, y, sample_weight, alpha=1.0)
+        grid = alpha_grid(encoding.problem, alphas, eps)
+        named = work._names(encoding, table)
+        for alpha, solution in zip(grid, work._path_solutions(encoding, grid), strict=True):
+            model = copy.copy(work).with_strength(float(alpha))
+            model.__dict__.update(named, **work._values(encoding, table, solution), **work._quality(solution))
+            yield model
+
+    def _path_solutions(self, encoding, grid):
+        settings = {"tol": self.tol, "max_iter": self.max_iter, "verbose": self.verbose}
+        return solve_path(encoding.problem, grid, self.solver, **settings)
+
+    #: name of the parameter that is the one strength, as in `get_params`
+    strength = "alpha"
+
+    def with_strength(self, alpha):
+        """Set the parameter named by ``strength``; returns the estimator."""
+        return self.set_params(alpha=alpha)
 
     def _encode(self, X, y, sample_weight, alpha=None):
         check_parameters(self)

@@ -28,6 +28,12 @@ class _BlockSparse:
 class _AnyPenalty:
     """A penalty given as an object."""
 
+    strength = "penalty__alpha"
+
+    def with_strength(self, alpha):
+        """Give the penalty this strength; returns the estimator."""
+        return self.set_params(penalty=self._make_penalty().with_alpha(alpha))
+
     def _make_penalty(self):
         if self.penalty is None:
             return L21()

@@ -1,0 +1,142 @@
+"""Cross-validation of the squared loss from moments: one pass over the data for all splits and all strengths.
+
+The moments of a training part are those of all rows less those of its test part; coefficients need p x p matrices only,
+and so do the squared errors on the test part.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from mtlreg.estimators._regressor import RegressorBase
+from mtlreg.losses import Squared, as_loss
+from mtlreg.moments import Moments
+from mtlreg.path import solve_path
+
+__all__ = ["MomentFolds"]
+
+LARGEST = 1000  # features, times the number of Gram matrices
+
+
+@dataclass
+class Fold:
+    """Moments of a split, and for which tasks R2 is defined in each part."""
+
+    train: Moments
+    test: Moments
+    defined: dict
+
+
+@dataclass
+class MomentFolds:
+    """What all models of a search share: ``folds`` in the order of the splits."""
+
+    folds: list
+
+    @classmethod
+    def of(cls, models, X, y, sample_weight, splits, scoring):
+        """The folds, or None where moments do not apply.
+
+        They do for the squared loss, shared dense rows, at least twice as many as features, complementary splits whose
+        test parts do not overlap, and the default score (macro R2).
+        """
+        if scoring is not None or not all(_squared(model) for model in models):
+            return None
+        table, _ = models[0]._read_targets(X, y, sample_weight)
+        X, weights = table.X, table.weights
+        n, p = X.shape
+        n_train = min(len(train) for train, _ in splits)
+        if not isinstance(X, np.ndarray) or n_train < 2 * p or p * weights.shape[1] > LARGEST:
+            return None
+        owner = np.full(n, -1)
+        for k, (train, test) in enumerate(splits):
+            if len(train) + len(test) != n or (owner[test] >= 0).any() or np.isin(train, test).any():
+                return None
+            owner[test] = k
+        labels = np.where(weights > 0, table.y, 0.0).astype(np.float64)
+        if all(model.fit_intercept for model in models):
+            labels -= (labels * weights).sum(axis=0) / weights.sum(axis=0, dtype=np.float64)
+        return cls._collect(X, labels, weights, owner, len(splits))
+
+    @classmethod
+    def _collect(cls, X, labels, weights, owner, n_splits):
+        shift = X[:: max(1, len(X) // 1000)].mean(axis=0, dtype=np.float64)
+
+        def moments(rows):
+            return Moments.from_data(X[rows], labels[rows], weights[rows], shift)
+
+        parts = [moments(np.flatnonzero(owner == k)) for k in range(n_splits)]
+        left = np.flatnonzero(owner < 0)
+        whole = sum(parts[1:], parts[0])
+        whole = whole + moments(left) if left.size else whole
+        folds = []
+        for k, part in enumerate(parts):
+            train = whole - part
+            if (train.w <= 0).any():
+                return None  # an error that the plain fit words
+            defined = {
+                name: _varies(labels[rows], weights[rows])
+                for name, rows in (("test", owner == k), ("train", owner != k))
+            }
+            folds.append(Fold(train, part, defined))
+        return cls(folds)
+
+    def score_path(self, model, grid, k, with_train):
+        """What `_score_path` of a search returns, for split k."""
+        fold, clock = self.folds[k], time.perf_counter()
+        problem, inverse = _problem(model, fold.train)
+        mean_x, mean_y = fold.train.means()
+        parts = {"test": fold.test, "train": fold.train} if with_train else {"test": fold.test}
+        run = {part: {"score": np.full(len(grid), np.nan)} for part in parts}
+        run |= {"fit_seconds": np.zeros(len(grid)), "score_seconds": np.zeros(len(grid)), "failure": None}
+        settings = {"tol": model.tol, "max_iter": model.max_iter, "verbose": model.verbose}
+        for i, solution in enumerate(solve_path(problem, grid, model.solver, **settings)):
+            run["fit_seconds"][i] = time.perf_counter() - clock
+            clock = time.perf_counter()
+            coef = problem.total(solution.x) * inverse[:, None]
+            intercept = mean_y - np.einsum("tj,jt->t", np.broadcast_to(mean_x, coef.T.shape), coef)
+            intercept = intercept if model.fit_intercept else np.zeros_like(intercept)
+            for name, part in parts.items():
+                run[name]["score"][i] = _macro_r2(part, coef, intercept, fold.defined[name])
+            run["score_seconds"][i] = time.perf_counter() - clock
+            clock = time.perf_counter()
+        return run
+
+
+def _squared(model):
+    """Whether the model is one whose problem `Moments.problem` states."""
+    shared = isinstance(model, RegressorBase) and model.task_feature is None
+    if not shared or model.task_weight is not None or model.standardize == "per_task":
+        return False
+    loss = model.loss
+    f = np.ones(1) if model.feature_weights is None else np.asarray(model.feature_weights, dtype=float)
+    plain = isinstance(loss, str | Squared) and isinstance(as_loss(loss), Squared)
+    return plain and model.device != "cuda" and bool((f > 0).all()) and not model._make_penalty().null
+
+
+def _varies(labels, weights):
+    """For which tasks there are two different labels."""
+    counted = np.broadcast_to(weights > 0, labels.shape)
+    high = np.where(counted, labels, -np.inf).max(axis=0, initial=-np.inf)
+    return high > np.where(counted, labels, np.inf).min(axis=0, initial=np.inf)
+
+
+def _problem(model, moments):
+    """The problem of a training part, and what its coefficients are multiplied with."""
+    inverse = np.ones(len(moments.shift))
+    if model.feature_weights is not None:
+        inverse = inverse / np.asarray(model.feature_weights, dtype=float)
+    if model.standardize:
+        inverse = inverse / moments.standard_deviations()
+    penalty = model._make_penalty()
+    return moments.problem(penalty.with_alpha(1.0), model.fit_intercept, inverse), inverse
+
+
+def _macro_r2(part, coef, intercept, defined):
+    if not defined.any():
+        return np.nan
+    squares = part.residual_squares(coef, intercept)[defined]
+    return float(np.mean(1 - squares / (part.yy - part.y**2 / part.w)[defined]))
