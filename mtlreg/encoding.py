@@ -14,9 +14,10 @@ import numpy as np
 from scipy import sparse
 
 from mtlreg.designs import SharedDesign, StackedDesign
-from mtlreg.losses import Loss, Segment, Softmax, TaskLosses
+from mtlreg.losses import Loss, Softmax
 from mtlreg.problem import Problem
 from mtlreg.scaling import free_columns, inverse_scales, read_feature_weights
+from mtlreg.task_losses import Segment, TaskLosses
 from mtlreg.validation import as_float_array, spread_by_task
 
 __all__ = ["Encoding", "Target", "class_targets", "encode", "number_targets"]

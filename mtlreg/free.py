@@ -14,7 +14,7 @@ from __future__ import annotations
 from array_api_compat import array_namespace
 
 from mtlreg.designs import pinv_psd
-from mtlreg.losses import split_columns
+from mtlreg.task_losses import split_columns
 
 __all__ = ["FreeDirections"]
 

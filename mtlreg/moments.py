@@ -14,8 +14,9 @@ import numpy as np
 from scipy import linalg, sparse
 
 from mtlreg.designs import SharedDesign, StackedDesign, row_chunks
-from mtlreg.losses import Segment, Squared, TaskLosses
+from mtlreg.losses import Squared
 from mtlreg.problem import Problem
+from mtlreg.task_losses import Segment, TaskLosses
 
 __all__ = ["Moments", "reduced_problem"]
 

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from mtlreg.designs import SharedDesign, StackedDesign
-from mtlreg.losses import Huber, Logistic, Poisson, Segment, Softmax, Squared, SquaredHinge, TaskLosses
+from mtlreg.losses import Huber, Logistic, Poisson, Softmax, Squared, SquaredHinge
 from mtlreg.penalties import L1, L21, Chain, InfimalConvolution, L1Linf, L1Lq, SparseGroup, Transposed
 from mtlreg.problem import Problem
 from mtlreg.solvers import solve
+from mtlreg.task_losses import Segment, TaskLosses
 
 N, P, T = 24, 6, 3
 LOSSES = [Squared(), Huber(0.5), Logistic(), SquaredHinge(), Poisson(), Softmax()]

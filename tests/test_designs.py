@@ -8,7 +8,8 @@ from scipy import sparse
 
 from mtlreg import designs
 from mtlreg.designs import Design, SharedDesign, StackedDesign, pinv_psd
-from mtlreg.losses import Segment, Softmax, Squared
+from mtlreg.losses import Softmax, Squared
+from mtlreg.task_losses import Segment
 from mtlreg.testing import check_design
 
 N, P, STARTS = 17, 6, [0, 5, 6, 17]

@@ -10,14 +10,12 @@ from mtlreg.losses import (
     Logistic,
     Loss,
     Poisson,
-    Segment,
     Softmax,
     Squared,
     SquaredHinge,
-    TaskLosses,
     as_loss,
-    split_columns,
 )
+from mtlreg.task_losses import Segment, TaskLosses, split_columns
 from mtlreg.testing import check_loss
 
 CHECKED = {

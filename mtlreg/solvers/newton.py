@@ -15,9 +15,10 @@ import copy
 
 import numpy as np
 
-from mtlreg.losses import Segment, Squared, TaskLosses
+from mtlreg.losses import Squared
 from mtlreg.problem import Problem
 from mtlreg.solvers.descent import SWEEPS, batches, has_sweeps
+from mtlreg.task_losses import Segment, TaskLosses
 
 __all__ = ["handles", "prox_newton"]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from mtlreg.designs import SharedDesign, StackedDesign
-from mtlreg.losses import Segment, TaskLosses, as_loss
+from mtlreg.losses import as_loss
 from mtlreg.penalties import L1, L21, L1Linf, SparseGroup
 from mtlreg.problem import Problem
 from mtlreg.solvers import solve
+from mtlreg.task_losses import Segment, TaskLosses
 from mtlreg.testing._common import require
 
 __all__ = ["check_solver", "sample_problem"]
