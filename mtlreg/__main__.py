@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits
 from mtlreg.compare import FAMILIES, compare
 
 SIZES = (10, 20, 40)
+COMMANDS = ("compare", "predict")  # of mtlreg.cli
 
 
 def digits_tasks(missing=0.2, random_state=0):
@@ -33,8 +34,14 @@ def few_per_digit(digit, n_each, n_splits, random_state=0):
 
 
 def main(argv=None):
-    """Run the comparison; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m mtlreg", description=__doc__)
+    """Run a command of `mtlreg.cli` if the first argument names one, else the comparison; returns the exit status."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if argv and argv[0] in COMMANDS:
+        from mtlreg.cli import run_command
+
+        return run_command(argv[0], argv[1:])
+    text = "Your own data: 'compare FILE.csv' and 'predict model.joblib NEW.csv'; each has its --help."
+    parser = argparse.ArgumentParser(prog="python -m mtlreg", description=__doc__, epilog=text)
     parser.add_argument("--plot", default="mtlreg_digits.png", help="where to save the picture (default: %(default)s)")
     parser.add_argument("--splits", type=int, default=2, help="random splits for each size (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: %(default)s)")

@@ -69,6 +69,10 @@ class Design:
         """
         raise NotImplementedError
 
+    def pair_sums(self, A, h, segment):
+        """`group_sums` of all products of two columns of A: (A.shape[1]^2, n_groups * m)."""
+        raise NotImplementedError
+
     def coefficient_columns(self, segment):
         """The slice of W's columns that a segment has."""
         raise NotImplementedError
@@ -219,6 +223,9 @@ class SharedDesign(Design):
         xp = array_namespace(h)
         return A.T @ xp.reshape(h, (h.shape[0], -1))
 
+    def pair_sums(self, A, h, segment):
+        return _pair_sums(A, array_namespace(h).reshape(h, (h.shape[0], -1)))
+
     def coefficient_columns(self, segment):
         return segment.columns
 
@@ -286,19 +293,36 @@ class StackedDesign(Design):
         return xp.repeat(u, xp.asarray(repeats))
 
     def group_sums(self, A, h, segment):
+        return self._by_task(lambda rows, block: rows.T @ block, A, h, segment)
+
+    def pair_sums(self, A, h, segment):
+        return self._by_task(_pair_sums, A, h, segment)
+
+    def _by_task(self, function, A, h, segment):
         xp = array_namespace(h)
-        first = segment.tasks.start
         parts, at = [], 0
-        for t in range(first, segment.tasks.stop):
+        for t in range(segment.tasks.start, segment.tasks.stop):
             n_rows = self.starts[t + 1] - self.starts[t]
             size = n_rows * self.widths[t] // segment.n_columns
             block = xp.reshape(h[at : at + size, ...], (n_rows, -1))
-            parts.append(A[self.starts[t] : self.starts[t + 1], :].T @ block)
+            parts.append(function(A[self.starts[t] : self.starts[t + 1], :], block))
             at += size
         return xp.concat(parts, axis=1)
 
     def coefficient_columns(self, segment):
         return slice(self.columns[segment.tasks.start], self.columns[segment.tasks.stop])
+
+
+def _pair_sums(A, h):
+    """``sum_i A_ia A_ib h_ic`` as (k^2, columns of h), a chunk of rows at a time."""
+    xp = array_namespace(h)
+    k = A.shape[1]
+    total = xp.zeros((k * k, h.shape[1]), dtype=h.dtype)
+    for rows in row_chunks(A.shape[0], k * k):
+        block = A[rows, :]
+        pairs = xp.reshape(block[:, :, None] * block[:, None, :], (block.shape[0], k * k))
+        total = total + pairs.T @ h[rows, :]
+    return total
 
 
 def pinv_psd(H):

@@ -18,16 +18,17 @@ from mtlreg.losses import Loss, Softmax
 from mtlreg.problem import Problem
 from mtlreg.scaling import free_columns, inverse_scales, read_feature_weights
 from mtlreg.task_losses import Segment, TaskLosses
-from mtlreg.validation import as_float_array, spread_by_task
+from mtlreg.validation import as_float_array, relative_weights, spread_by_task
 
-__all__ = ["Encoding", "Target", "class_targets", "encode", "number_targets"]
+__all__ = ["Encoding", "Target", "class_targets", "class_weights", "encode", "number_targets"]
 
 
 @dataclass
 class Target:
     """One task: its loss, its classes (None for numbers), and labels (n_t, L) with weights (n_t, 1).
 
-    L is 1, or the number of classes for one-vs-rest. ``n_columns`` is the number of columns of one label.
+    L is 1, or the number of classes for one-vs-rest. ``n_columns`` is the number of columns of one label, ``offset``
+    what was subtracted from the labels and is to be added to the intercept.
     """
 
     task: object
@@ -36,6 +37,14 @@ class Target:
     labels: np.ndarray
     weights: np.ndarray
     n_columns: int = 1
+    offset: float = 0.0
+
+    def centre(self):
+        """Move the labels to mean zero where the intercept takes their mean, so that float32 can hold them."""
+        if self.loss.kind == "regression":
+            w = self.weights.astype(np.float64)
+            self.offset = float((w * self.labels).sum() / w.sum())
+            self.labels = np.where(w > 0, self.labels - self.offset, 0.0)
 
     @property
     def width(self):
@@ -60,35 +69,35 @@ def number_targets(table, losses):
     targets = []
     for t, loss in enumerate(losses):
         y, w = _task_arrays(table, t)
-        y = np.where(w > 0, y, 0).astype(table.X.dtype)
+        y = np.where(w > 0, y, 0).astype(np.float64)
         loss.check(y[w > 0], where=f" in task {table.task_names[t]!r}")
         targets.append(Target(table.task_names[t], loss, None, y[:, None], w[:, None]))
     return targets
 
 
-def class_targets(table, losses, class_weight, single_class, multi_class):
-    """Targets of classification tasks; every task has its own classes."""
+def class_targets(table, losses, single_class, multi_class):
+    """Targets of classification tasks; every task has its own classes, those with a positive weight."""
     targets = []
-    for t, loss in enumerate(losses):
+    for t, (task, loss) in enumerate(zip(table.task_names, losses, strict=True)):
         y, w = _task_arrays(table, t)
         seen = y[w > 0]
+        if not seen.size:
+            raise ValueError(
+                f"Task {task!r} has no label with a positive weight: class_weight is 0 for all its classes."
+            )
         classes = np.unique(seen)
-        codes = np.searchsorted(classes, np.where(w > 0, y, seen[0]))
-        w = (w * _class_weights(class_weight, classes, codes, w)).astype(table.X.dtype)
+        labels = np.searchsorted(classes, np.where(w > 0, y, seen[0]))[:, None]
+        n_columns = 1
         if len(classes) == 1:
-            _report_single_class(table, t, classes.tolist()[0], single_class)
-            targets.append(Target(table.task_names[t], loss, classes, codes[:, None] * 0.0, w[:, None] * 0))
-        elif len(classes) == 2:
-            targets.append(Target(table.task_names[t], loss, classes, codes[:, None], w[:, None]))
-        elif multi_class == "softmax" and loss.name == "logistic":
-            targets.append(Target(table.task_names[t], Softmax(), classes, codes[:, None], w[:, None], len(classes)))
-        else:
-            indicators = codes[:, None] == np.arange(len(classes))
-            targets.append(Target(table.task_names[t], loss, classes, indicators, w[:, None]))
+            _report_single_class(task, classes.tolist()[0], single_class)
+            w = 0 * w
+        elif len(classes) > 2 and multi_class == "softmax" and loss.name == "logistic":
+            loss, n_columns = Softmax(), len(classes)
+        elif len(classes) > 2:
+            labels = labels == np.arange(len(classes))
+        targets.append(Target(task, loss, classes, labels.astype(table.X.dtype), w[:, None], n_columns))
     if all(target.constant for target in targets):
         raise ValueError("No task has more than one class, so that there is nothing to learn.")
-    for target in targets:
-        target.labels = target.labels.astype(table.X.dtype)
     return targets
 
 
@@ -100,23 +109,44 @@ def _task_arrays(table, t):
     return table.y[:, t], table.weights[:, min(t, table.weights.shape[1] - 1)]
 
 
-def _report_single_class(table, t, label, single_class):
-    text = f"Task {table.task_names[t]!r} has only one class, {label!r}"
+def _report_single_class(task, label, single_class):
+    text = f"Task {task!r} has only one class, {label!r}"
     if single_class == "error":
-        raise ValueError(f"{text}. Drop the task, or give single_class='constant' to predict that class for it.")
+        raise ValueError(
+            f"{text} (labels of weight zero do not count). Drop the task, or give single_class='constant' to predict "
+            "that class for it."
+        )
     warnings.warn(f"{text}: it is predicted always, and the task takes no part in the fit.", stacklevel=2)
 
 
-def _class_weights(class_weight, classes, codes, w):
+def class_weights(table, class_weight):
+    """Weights of the labels of a table times those of their classes.
+
+    To everything after, they are sample weights: a class of weight zero is not there.
+    """
     if class_weight is None:
-        return np.ones(len(codes))
+        return table.weights
+    weights = []
+    for t in range(len(table.tasks)):
+        y, w = _task_arrays(table, t)
+        weights.append(w * _class_factors(class_weight, y, w))
+    joined = np.concatenate(weights) if table.stacked else np.stack(weights, axis=1)
+    return relative_weights(joined, table.X.dtype)
+
+
+def _class_factors(class_weight, y, w):
+    """What class weights multiply every weight of a task by."""
+    seen = w > 0
+    classes, codes = np.unique(y[seen], return_inverse=True)
     if isinstance(class_weight, str):
-        totals = np.bincount(codes, w, minlength=len(classes))
-        return (w.sum() / (len(classes) * totals))[codes]
-    factors = as_float_array([class_weight.get(c, 1.0) for c in classes.tolist()], "class_weight")
-    if (factors < 0).any() or not np.isfinite(factors).all():
-        raise ValueError(f"class_weight must be finite and >= 0, got {class_weight!r}.")
-    return factors[codes]
+        values = w.sum(dtype=np.float64) / (len(classes) * np.bincount(codes, w[seen]))
+    else:
+        values = as_float_array([class_weight.get(c, 1.0) for c in classes.tolist()], "class_weight")
+        if (values < 0).any() or not np.isfinite(values).all():
+            raise ValueError(f"class_weight must be finite and >= 0, got {class_weight!r}.")
+    factors = np.zeros(len(w))
+    factors[seen] = values[codes]
+    return factors
 
 
 @dataclass
@@ -141,9 +171,14 @@ class Encoding:
             Z = self.problem.null.Z if Z is None else Z  # a problem in moments has none of its own
             Z = _host(Z) if design.centre is None else _host(Z) - _host(design.shift(design.namespace.asarray(total)))
             intercept, coef = self.free.decode(Z)
+            intercept = intercept + self._offsets
             blocks[0][self.free.features] += coef
         parts = [np.ascontiguousarray(b.T.astype(design.dtype)) for b in blocks]
         return (parts[0] if len(parts) == 1 else sum(parts)), intercept.astype(design.dtype), parts
+
+    @property
+    def _offsets(self):
+        return np.repeat([t.offset for t in self.targets], [t.width for t in self.targets])
 
     def encode(self, parts, intercept):
         """The inverse of `decode`: variables ``(x, Z)`` for given coefficients."""
@@ -154,7 +189,7 @@ class Encoding:
         x = xp.asarray(np.stack(blocks) if self.problem.zero.ndim == 3 else blocks[0])
         if self.free is None:
             return x, None
-        Z = self.free.encode(intercept, parts[0].T[self.free.features]).astype(design.dtype)
+        Z = self.free.encode(intercept - self._offsets, parts[0].T[self.free.features]).astype(design.dtype)
         if design.centre is not None:
             total = np.sum(blocks, axis=0) * scale
             Z = Z + _host(design.shift(xp.asarray(total.astype(design.dtype))))
@@ -165,9 +200,11 @@ def encode(table, targets, penalty, *, fit_intercept, standardize, task_weight, 
     """Build the problem of a table under a penalty."""
     dtype = table.X.dtype
     widths = [target.width for target in targets]
+    for target in targets if fit_intercept else []:
+        target.centre()
     f = read_feature_weights(feature_weights, table.X.shape[1])
     inverse = inverse_scales(table, widths, f, standardize)
-    free = free_columns(table.X, f, fit_intercept, penalty.null)
+    free = free_columns(table, f, widths, fit_intercept, penalty.null)
     if penalty.null:
         inverse = np.zeros((table.X.shape[1], 1))
     losses = TaskLosses(_segments(table, targets))
@@ -216,8 +253,6 @@ def _segments(table, targets):
 def _task_factors(table, targets, task_weight):
     """c_t of the model: what multiplies the weights of task t."""
     totals = np.array([t.weights.sum(dtype=np.float64) for t in targets])
-    if not table.stacked and table.weights.shape[1] == 1:
-        totals = np.broadcast_to(totals, len(targets))
     learned = totals > 0
     default = learned.sum() / totals.sum()
     if task_weight is None:
@@ -225,8 +260,13 @@ def _task_factors(table, targets, task_weight):
     if isinstance(task_weight, str):
         return np.where(learned, 1 / np.where(learned, totals, 1), 0)
     factors = as_float_array(spread_by_task(task_weight, table.tasks, "task_weight"), "task_weight")
-    if (factors < 0).any() or not np.isfinite(factors).all() or not factors.any():
-        raise ValueError(f"task_weight must be finite, >= 0 and not all zero, got {task_weight!r}.")
+    if (factors < 0).any() or not np.isfinite(factors).all():
+        raise ValueError(f"task_weight must be finite and > 0, got {task_weight!r}.")
+    for t in np.flatnonzero(factors == 0):
+        raise ValueError(
+            f"task_weight is 0 for task {targets[t].task!r}, for which nothing would be learned: drop the task, its "
+            f"{'rows' if table.stacked else 'column of y'}."
+        )
     return factors * default
 
 

@@ -19,6 +19,7 @@ from mtlreg.task_losses import split_columns
 __all__ = ["FreeDirections"]
 
 MAX_NEWTON = 100
+ORTHOGONAL = 1000  # times the precision: what counts as rounding in U' u
 
 
 class FreeDirections:
@@ -27,10 +28,7 @@ class FreeDirections:
     def __init__(self, design, losses, y, weights):
         self.design, self.losses, self.y, self.weights = design, losses, y, weights
         U = design.U
-        xp = array_namespace(U)
-        k = U.shape[1]
-        self._pairs = xp.reshape(U[:, :, None] * U[:, None, :], (U.shape[0], k * k))
-        self._ones = xp.ones((U.shape[0], 1), dtype=U.dtype)
+        self._ones = array_namespace(U).ones((U.shape[0], 1), dtype=U.dtype)
         self._column_weights = losses.expand(weights)
         self._inverse = pinv_psd(design.free_gram(self._column_weights))
         self._bounds = [self._curvature_bound(s) for s in losses.segments]
@@ -41,6 +39,25 @@ class FreeDirections:
         """Z = 0, (k, n_columns)."""
         U = self.design.U
         return array_namespace(U).zeros((U.shape[1], self.design.n_columns), dtype=U.dtype)
+
+    @property
+    def start(self):
+        """Z whose predictors are nearly the losses' minima over one constant for each column.
+
+        From zero, Newton's method would not reach the rate of large counts.
+        """
+        xp = array_namespace(self.y)
+        constants = []
+        for s in self.losses.segments:
+            y = self.y[..., s.labels]
+            w = self.weights[..., s.labels] if self.weights.shape[-1] != 1 else self.weights
+            total = self.design.group_sums(self._ones, w * xp.ones_like(y), s)[0, :]
+            mean = self.design.group_sums(self._ones, w * y, s)[0, :] / xp.where(total > 0, total, xp.ones_like(total))
+            constants.append(xp.repeat(s.loss.constant(mean), s.n_columns))
+        level = self.design.apply(self._ones, xp.concat(constants)[None, :])
+        right = self.design.adjoint(self.design.U, self._column_weights * level)
+        Z = self._inverse @ xp.permute_dims(right, (1, 0))[:, :, None]
+        return xp.permute_dims(Z[:, :, 0], (1, 0))
 
     def predictor(self, Z):
         return self.design.apply(self.design.U, Z)
@@ -53,6 +70,16 @@ class FreeDirections:
             Z = xp.permute_dims((self._inverse @ right)[:, :, 0], (1, 0))
             u = u - self._column_weights * self.predictor(Z)
         return u
+
+    def orthogonal(self, u, before):
+        """Whether ``U' u`` is zero but for rounding, without which u is no dual point.
+
+        ``before`` is u as it was before its projection, which may have left nothing but rounding.
+        """
+        xp = array_namespace(u)
+        left = xp.abs(self.design.adjoint(self.design.U, u))
+        size = self.design.adjoint(xp.abs(self.design.U), xp.abs(before))
+        return not bool(xp.any(left > ORTHOGONAL * xp.finfo(u.dtype).eps * size))
 
     def project_inside(self, u, eta):
         """``u``, the derivative at predictors ``eta``, made orthogonal to U by changes in proportion to ``l''``.
@@ -101,11 +128,11 @@ class FreeDirections:
         return Z, not bool(xp.any(active))
 
     def escaping(self, Z):
-        """Predictors of Z so large that the minimum must lie at infinity: one bool a column."""
+        """Predictors so far from those of `start` that the minimum must lie at infinity: one bool a column."""
         xp = array_namespace(Z)
-        absolute = self.design.apply(xp.abs(self.design.U), xp.abs(Z))
-        reach = self.design.adjoint(self._ones, xp.astype(absolute > 25.0, Z.dtype) * self._column_weights)
-        total = self.design.adjoint(self._ones, xp.ones_like(absolute) * self._column_weights)
+        far = xp.astype(xp.abs(self.predictor(Z - self.start)) > 25.0, Z.dtype)
+        reach = self.design.adjoint(self._ones, far * self._column_weights)
+        total = self.design.adjoint(self._ones, xp.ones_like(far) * self._column_weights)
         return reach[0, :] > 0.1 * total[0, :]
 
     # -- pieces -----------------------------------------------------------------------------------------------
@@ -151,8 +178,7 @@ class FreeDirections:
     def _system(self, h, segment, m):
         xp = array_namespace(h)
         k = self.design.U.shape[1]
-        sums = self.design.group_sums(self._pairs, h, segment)
-        H = xp.reshape(sums, (k, k, -1, m, m))
+        H = xp.reshape(self.design.pair_sums(self.design.U, h, segment), (k, k, -1, m, m))
         H = xp.permute_dims(H, (2, 0, 3, 1, 4))
         return xp.reshape(H, (H.shape[0], k * m, k * m))
 

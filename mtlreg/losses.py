@@ -7,10 +7,12 @@ numbers: the target itself, 0/1 for the binary losses, 0..K-1 for `Softmax`.
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 from typing import ClassVar
 
 from array_api_compat import array_namespace
+from sklearn.base import BaseEstimator
 
 __all__ = [
     "Huber",
@@ -25,8 +27,11 @@ __all__ = [
 ]
 
 
-class Loss:
+class Loss(BaseEstimator):
     """Protocol of a loss ``l(y, eta)``; see the module's text for the conventions.
+
+    Subclasses are dataclasses (``eq=False, repr=False``) whose fields are parameters: scikit-learn's ``get_params`` and
+    ``set_params`` reach them, so that ``loss__threshold`` works in a grid for ``loss=Huber()``.
 
     Attributes
     ----------
@@ -67,11 +72,15 @@ class Loss:
         """The conditional mean as a function of ``eta``."""
         return eta
 
+    def constant(self, mean):
+        """A predictor near the best constant one for labels of this mean, where a search begins."""
+        return mean if self.kind == "regression" else 0 * mean
+
     def check(self, y, where=""):
         """Raise a ValueError if ``y`` holds a value this loss cannot take; ``where`` names the culprit."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Squared(Loss):
     """``l(y, eta) = (y - eta)^2 / 2``."""
 
@@ -91,14 +100,16 @@ class Squared(Loss):
         return v * (0.5 * v + y)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Huber(Loss):
     """``l(y, eta) = r^2 / 2`` for ``|r| <= threshold``, else ``threshold (|r| - threshold / 2)``; ``r = y - eta``.
 
     Parameters
     ----------
     threshold : float, default=1.35
-        In the units of ``y``; positive. With unit noise 1.35 has 95 % efficiency (Huber, 1981).
+        In the units of ``y``; positive and finite. With unit noise 1.35 has 95 % efficiency (Huber, 1981): either
+        scale y so that the residuals of every task are near 1, or multiply 1.35 by their scale. A threshold far below
+        that scale makes the loss nearly that of least absolute deviations, which converges slowly.
     """
 
     threshold: float = 1.35
@@ -124,8 +135,11 @@ class Huber(Loss):
         return xp.where(outside, xp.asarray(xp.inf, dtype=v.dtype), v * (0.5 * v + y))
 
     def check(self, y, where=""):
-        if not self.threshold > 0:
-            raise ValueError(f"The Huber loss needs threshold > 0, got {self.threshold!r}.")
+        threshold = self.threshold
+        if isinstance(threshold, bool) or not isinstance(threshold, numbers.Real):
+            raise TypeError(f"Huber(threshold={threshold!r}): threshold must be a number.")
+        if not 0 < threshold < float("inf"):
+            raise ValueError(f"The Huber loss needs a finite threshold > 0, got {threshold!r}.")
 
 
 def _check_binary(y, loss, where):
@@ -134,7 +148,7 @@ def _check_binary(y, loss, where):
         raise ValueError(f"The {loss} loss needs labels 0 and 1{where}; use a classifier for other labels.")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Logistic(Loss):
     """``l(y, eta) = log(1 + exp(eta)) - y eta`` for y in {0, 1}."""
 
@@ -175,7 +189,7 @@ class Logistic(Loss):
         _check_binary(y, self.name, where)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class SquaredHinge(Loss):
     """``l(y, eta) = max(0, 1 - s eta)^2 / 2`` with s = 2 y - 1 for y in {0, 1}."""
 
@@ -206,7 +220,7 @@ class SquaredHinge(Loss):
         _check_binary(y, self.name, where)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Poisson(Loss):
     """``l(y, eta) = exp(eta) - y eta - (y - y log y)`` for counts y >= 0 (log link; half the deviance)."""
 
@@ -226,6 +240,10 @@ class Poisson(Loss):
 
     def gradient(self, y, eta):
         return self.hessian(y, eta) - y
+
+    def constant(self, mean):
+        xp = array_namespace(mean)
+        return xp.where(mean > 0, xp.log(xp.where(mean > 0, mean, xp.ones_like(mean))), xp.zeros_like(mean))
 
     def hessian(self, y, eta):
         xp = array_namespace(eta)
@@ -250,7 +268,7 @@ class Poisson(Loss):
             raise ValueError(f"The poisson loss needs y >= 0{where}, got {float(xp.min(y)):g}.")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Softmax(Loss):
     """``l(y, eta) = log sum_k exp(eta_k) - eta_y`` for y in 0..K-1; ``eta`` has a last axis of K columns."""
 

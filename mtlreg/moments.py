@@ -16,6 +16,7 @@ from scipy import linalg, sparse
 from mtlreg.designs import SharedDesign, StackedDesign, row_chunks
 from mtlreg.losses import Squared
 from mtlreg.problem import Problem
+from mtlreg.solvers._base import check_finite
 from mtlreg.task_losses import Segment, TaskLosses
 
 __all__ = ["Moments", "reduced_problem"]
@@ -180,6 +181,7 @@ def _problem_of(xx, xy, yy, penalty):
 
 def _root(xx, xy):
     """R and Y with ``R'R = xx`` and ``R'Y = xy``."""
+    check_finite(float(np.trace(xx)) + float(np.abs(xy).max(initial=0.0)))
     try:
         R = linalg.cholesky(xx, lower=False)
         if np.diag(R).min() > 1e-7 * np.diag(R).max():

@@ -140,8 +140,11 @@ class Problem:
     @property
     def null(self):
         """The smooth part at W = 0; its value is F0, the scale of every tolerance."""
+        return self.known("null", self._find_null)
+
+    def _find_null(self):
         zero = self.xp.zeros(self.design.shape_w, dtype=self.design.dtype)
-        return self.known("null", lambda: self.smooth(self.design.matvec(zero)))
+        return self.smooth(self.design.matvec(zero), None if self.free is None else self.free.start)
 
     @property
     def fitted_at_zero(self):
@@ -183,6 +186,8 @@ class Problem:
             dual = self._dual_value(u, G)
         if dual == -float("inf"):
             dual = self._interior_dual_value(u, G)
+        if self.free is not None and not self.free.orthogonal(u, point.u):
+            dual = -float("inf")  # no dual point: nothing is proved here
         return Certificate(max(objective - dual, 0.0), objective, dual, G, point.Z)
 
     def _dual_value(self, u, G):

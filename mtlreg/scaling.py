@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from array_api_compat import array_namespace, is_numpy_array
-from scipy import sparse
+from scipy import linalg, sparse
 
 from mtlreg.designs import row_chunks
 from mtlreg.validation import as_float_array
@@ -104,9 +104,21 @@ def _host(a):
 
 @dataclass
 class FreeColumns:
-    """Unpenalised columns: the intercept and the features of weight 0, centred and scaled for conditioning.
+    """Unpenalised columns, the intercept and the features of weight 0, as an orthonormal basis U of what they span.
 
-    ``U = [1, (X_free - mean) / std]`` with the intercept, ``X_free / std`` without.
+    The columns ``A = [1, (X_free - mean) / std]`` (``X_free / std`` without an intercept) are decomposed as ``A = U R``
+    in float64, so that nearly collinear ones are no hazard to the Gram matrices built on U. With rows that belong to
+    one task each, every task has its own R.
+
+    Attributes
+    ----------
+    U : array (n_rows, k)
+    features : ndarray of int
+    mean, std : ndarray (n_free,)
+    intercept : bool
+    R, inverse : ndarray (1 or n_tasks, k, width of A) and (1 or n_tasks, width of A, k)
+    task : ndarray of int (n_columns,)
+        Which R a column of W has.
     """
 
     U: object
@@ -114,9 +126,13 @@ class FreeColumns:
     mean: np.ndarray
     std: np.ndarray
     intercept: bool
+    R: np.ndarray
+    inverse: np.ndarray
+    task: np.ndarray
 
     def decode(self, Z):
         """Intercepts (n_columns,) and coefficients (n_free, n_columns) of the columns as they were given."""
+        Z = np.einsum("cij,jc->ic", self.inverse[self.task], Z)
         first = 1 if self.intercept else 0
         coef = Z[first:] / self.std[:, None]
         offset = Z[0] if self.intercept else np.zeros(Z.shape[1], Z.dtype)
@@ -125,9 +141,70 @@ class FreeColumns:
     def encode(self, intercept, coef):
         """The inverse of `decode`."""
         scaled = coef * self.std[:, None]
-        if not self.intercept:
-            return scaled
-        return np.concatenate([(intercept + self.mean @ coef)[None, :], scaled])
+        if self.intercept:
+            scaled = np.concatenate([(intercept + self.mean @ coef)[None, :], scaled])
+        return np.einsum("cij,jc->ic", self.R[self.task], scaled)
+
+
+def free_columns(table, f, widths, intercept, all_free):
+    """The free columns of a table's design; None where there are none."""
+    X = table.X
+    features = np.arange(X.shape[1]) if all_free else np.flatnonzero(f == 0)
+    features = features[f[features] < np.inf]
+    if not intercept and not features.size:
+        return None
+    xp = np if sparse.issparse(X) else array_namespace(X)
+    A, mean, std = _columns(X, features, intercept)
+    if A.shape[1] == 1 and intercept:
+        R = inverse = np.ones((1, 1, 1))
+        task = np.zeros(sum(widths), dtype=int)
+        U = A
+    else:
+        noise = np.concatenate([[1.0] * intercept, 1 + np.abs(mean) / std]) * float(np.finfo(X.dtype).eps)
+        cuts = table.starts if table.stacked else [0, A.shape[0]]
+        U, R, inverse = _orthonormal([A[s:e] for s, e in zip(cuts, cuts[1:], strict=False)], noise)
+        task = np.repeat(np.arange(len(widths)), widths) if table.stacked else np.zeros(sum(widths), dtype=int)
+    U = xp.asarray(U.astype(X.dtype))
+    return FreeColumns(U, features, mean, std, intercept, R, inverse, task)
+
+
+def _columns(X, features, intercept):
+    """The free columns, centred and scaled, in float64, with their means and standard deviations."""
+    parts = [np.ones((X.shape[0], 1))] if intercept else []
+    mean, std = np.zeros(features.size), np.ones(features.size)
+    if features.size:
+        block = _gather(X, features)
+        mean, std = moments(block, np.ones(X.shape[0]))
+        if not intercept:
+            mean = np.zeros_like(mean)
+        parts.append((_host(block).astype(np.float64) - mean) / std)
+    return np.concatenate(parts, axis=1), mean, std
+
+
+def _orthonormal(blocks, noise):
+    """``U, R, inverse`` with ``U_t R_t`` the block of task t, U_t orthonormal, R_t's generalised inverse beside it.
+
+    Directions of a block no larger than the rounding of its columns (``noise``, relative to a column of standard
+    deviation 1) are left out; U has zeros there.
+    """
+    pieces = []
+    for block in blocks:
+        Q, R, order = linalg.qr(block, mode="economic", pivoting=True)
+        size = np.sqrt(max(len(block), 1)) * max(8, block.shape[1])
+        keep = np.abs(np.diag(R)) > size * noise[order[: min(R.shape)]]
+        rank = int(np.argmin(keep)) if not keep.all() else len(keep)  # the diagonal decreases
+        pieces.append((Q[:, :rank], R[:rank], order, rank))
+    k = max(1, max(rank for *_, rank in pieces))
+    width = blocks[0].shape[1]
+    U = np.zeros((sum(len(block) for block in blocks), k))
+    all_R, inverse, at = np.zeros((len(blocks), k, width)), np.zeros((len(blocks), width, k)), 0
+    for t, (Q, R, order, rank) in enumerate(pieces):
+        U[at : at + len(Q), :rank] = Q * np.sqrt(max(len(Q), 1))
+        at += len(Q)
+        scale = np.sqrt(max(len(Q), 1))
+        all_R[t, :rank, order] = R.T / scale
+        inverse[t, order[:rank], :rank] = linalg.solve_triangular(R[:, :rank], np.eye(rank)) * scale
+    return U, all_R, inverse
 
 
 def _gather(X, features):
@@ -138,21 +215,3 @@ def _gather(X, features):
         return X[:, features]
     xp = array_namespace(X)
     return xp.take(X, xp.asarray(features), axis=1)
-
-
-def free_columns(X, f, intercept, all_free):
-    """The free columns of a design; None where there are none."""
-    features = np.arange(X.shape[1]) if all_free else np.flatnonzero(f == 0)
-    features = features[f[features] < np.inf]
-    if not intercept and not features.size:
-        return None
-    xp = np if sparse.issparse(X) else array_namespace(X)
-    parts = [xp.ones((X.shape[0], 1), dtype=X.dtype)] if intercept else []
-    mean, std = np.zeros(features.size), np.ones(features.size)
-    if features.size:
-        block = _gather(X, features)
-        mean, std = moments(block, np.ones(X.shape[0]))
-        if not intercept:
-            mean = np.zeros_like(mean)
-        parts.append((block - _like(mean, block)) / _like(std, block))
-    return FreeColumns(xp.concat(parts, axis=1), features, mean, std, intercept)

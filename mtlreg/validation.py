@@ -1,7 +1,7 @@
 """Reading what the user gives: X, y, tasks and weights through either door, into one `Table`.
 
-First door: X (n, p) shared by all tasks and y (n, T), where NaN, None or pd.NA is a label that was not observed; a 1-D
-y is one task. Second door: one column of X holds the task of each row and y is 1-D.
+First door: X (n, p) shared by all tasks and y (n, T), where NaN, None, pd.NA or a masked entry is a label that was not
+observed; a 1-D y is one task. Second door: one column of X holds the task of each row and y is 1-D.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mtlreg.data._labels import infer_dtype, label_matrix
 from mtlreg.data._split import split_task_column
 from mtlreg.data._tables import as_table, take_rows
 
-__all__ = ["Table", "as_float_array", "read_features", "read_table", "spread_by_task", "to_device"]
+__all__ = ["Table", "as_float_array", "read_features", "read_table", "relative_weights", "spread_by_task", "to_device"]
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Table:
     y : ndarray (n, T) or (n,)
         Labels as given; only those with a positive weight mean anything.
     weights : ndarray, like y, or (n, 1) standing for all tasks
-        Sample weights, zero where the label is missing.
+        Sample weights relative to the largest, zero where the label is missing.
     tasks : ndarray (T,)
     starts : list of int or None
         Second door: task t has the rows ``starts[t]:starts[t + 1]``.
@@ -77,6 +77,8 @@ def read_features(estimator, X, *, reset):
 
     Sets or checks ``n_features_in_`` and ``feature_names_in_`` on ``estimator``.
     """
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        raise ValueError("Input X has masked values, which would be taken as they are: impute them first.")
     if estimator.task_feature is None:
         X = validate_data(estimator, X, reset=reset, **_matrix_rules(X))
         return X, None, None
@@ -113,7 +115,7 @@ def read_table(estimator, X, y, sample_weight, *, numeric):
     if getattr(y, "ndim", 2) == 0:
         raise ValueError("y should be a 1d array, got a scalar.")
     values, observed, names = label_matrix(y, "y")
-    single = len(getattr(y, "shape", None) or np.asarray(y).shape) == 1
+    flat = len(getattr(y, "shape", None) or np.asarray(y).shape) == 1
     if values.shape[0] != X.shape[0]:
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: X has {X.shape[0]} rows, y {values.shape[0]}."
@@ -121,7 +123,15 @@ def read_table(estimator, X, y, sample_weight, *, numeric):
     if values.shape[1] == 0:
         raise ValueError("y has no column: give one column a task.")
     values = _numbers(values, observed) if numeric else infer_dtype_observed(values, observed)
-    _check_finite(values, names)
+    _check_finite(values, names, X.dtype if numeric else values.dtype)
+    # a regressor keeps the axis of tasks of a 2-D y with one column, a classifier is asked not to
+    single = flat or (values.shape[1] == 1 and (not numeric or position is not None))
+    if single and not flat:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected: one column of labels is 1-D, y.ravel().",
+            DataConversionWarning,
+            stacklevel=2,
+        )
     if position is None:
         labels = np.arange(values.shape[1]) if names is None else np.array(names, dtype=object)
         return _shared_table(X, values, observed, labels, sample_weight, single)
@@ -129,12 +139,6 @@ def read_table(estimator, X, y, sample_weight, *, numeric):
         raise ValueError(
             f"With task_feature={estimator.task_feature!r} y holds one label a row and must be 1-D, got shape "
             f"{values.shape}. For 2-D y (one column a task) leave task_feature=None."
-        )
-    if not single:
-        warnings.warn(
-            "A column-vector y was passed when a 1d array was expected: with a task column y is 1-D, y.ravel().",
-            DataConversionWarning,
-            stacklevel=2,
         )
     return _stacked_table(X, values[:, 0], observed[:, 0], tasks, position, sample_weight)
 
@@ -150,6 +154,14 @@ def infer_dtype_observed(values, observed):
 
 def _numbers(values, observed):
     """Labels as floats, NaN where missing."""
+    dates = values.dtype.kind in "mM"
+    if values.dtype.kind == "O":  # where float() would take NumPy's dates for numbers
+        dates = any(isinstance(v, np.datetime64 | np.timedelta64) for v in values.flat)
+    if dates:
+        raise ValueError(
+            "y holds dates or durations, and a regressor needs numbers: count them in a unit of your choice, such as "
+            "(y - y.min()) / np.timedelta64(1, 'D')."
+        )
     if values.dtype.kind in "biuf":
         y = values.astype(values.dtype if values.dtype.kind == "f" else np.float64)
     else:
@@ -163,22 +175,27 @@ def _numbers(values, observed):
     return y
 
 
-def _check_finite(y, names):
-    if y.dtype.kind == "f" and np.isinf(y).any():
-        i, t = np.argwhere(np.isinf(y))[0]
+def _check_finite(y, names, dtype):
+    """Refuse labels that are infinite in the precision of the fit."""
+    if y.dtype.kind != "f":
+        return
+    with np.errstate(over="ignore"):
+        infinite = np.isinf(y.astype(dtype))
+    if infinite.any():
+        i, t = np.argwhere(infinite)[0]
         where = f"task {names[t]!r}, row {i}" if names is not None else f"row {i}, column {t}"
-        raise ValueError(
-            f"Input y contains infinity or a value too large for {y.dtype!r} ({where}): NaN marks a missing label."
-        )
+        remedy = "NaN marks a missing label" if np.isinf(y[i, t]) else "give X as float64, or y in a larger unit"
+        raise ValueError(f"Input y contains infinity or a value too large for {dtype!r} ({where}): {remedy}.")
 
 
 def _shared_table(X, values, observed, tasks, sample_weight, single):
     n, n_tasks = values.shape
     if not observed.any():
         raise ValueError("Input y contains NaN only: no label is observed.")
-    weights = _read_weights(sample_weight, n, n_tasks, X.dtype)
+    weights = _read_weights(sample_weight, n, n_tasks)
     if not observed.all() or weights.shape[1] > 1:
-        weights = np.where(observed, weights, 0).astype(X.dtype)
+        weights = np.where(observed, weights, 0)
+    weights = relative_weights(weights, X.dtype)
     totals = np.broadcast_to(weights.sum(axis=0), n_tasks)
     for t in np.flatnonzero(totals == 0):
         raise ValueError(
@@ -193,10 +210,8 @@ def _shared_table(X, values, observed, tasks, sample_weight, single):
 def _stacked_table(X, y, observed, tasks, position, sample_weight):
     if not observed.any():
         raise ValueError("Input y contains NaN only: no label is observed.")
-    weights = _read_weights(sample_weight, len(y), 1, X.dtype)[:, 0]
-    if weights.shape != y.shape:
-        raise ValueError(f"With a task column sample_weight must have shape ({len(y)},).")
-    weights = np.where(observed, weights, 0).astype(X.dtype)
+    weights = _read_weights(sample_weight, len(y), 1)[:, 0]
+    weights = relative_weights(np.where(observed, weights, 0), X.dtype)
     for label in np.setdiff1d(tasks, tasks[observed]).tolist():
         raise ValueError(f"Task {label!r} has no observed label: drop its rows.")
     used = weights > 0
@@ -209,16 +224,24 @@ def _stacked_table(X, y, observed, tasks, position, sample_weight):
     return Table(X, y, weights, labels, starts, False, position)
 
 
-def _read_weights(sample_weight, n, n_tasks, dtype):
-    """Sample weights as (n, 1) or (n, n_tasks)."""
+def relative_weights(weights, dtype):
+    """Weights by their largest: only ratios matter, and so neither they nor their sums overflow in any dtype."""
+    return (weights / (weights.max() or 1)).astype(dtype)
+
+
+def _read_weights(sample_weight, n, n_tasks):
+    """Sample weights as (n, 1) or (n, n_tasks) in float64."""
     if sample_weight is None:
-        return np.ones((n, 1), dtype=dtype)
-    weights = np.asarray(sample_weight)
-    if weights.dtype.kind not in "biuf":
-        try:
-            weights = weights.astype(np.float64)
-        except (TypeError, ValueError):
-            raise ValueError("sample_weight must hold numbers.") from None
+        return np.ones((n, 1))
+    if np.ma.is_masked(sample_weight):
+        raise ValueError("sample_weight has masked values; give weight 0 to leave a label out.")
+    try:
+        weights = np.asarray(sample_weight)
+        if weights.dtype.kind in "cmM":
+            raise TypeError
+        weights = weights.astype(np.float64)
+    except (TypeError, ValueError):
+        raise ValueError("sample_weight must hold numbers.") from None
     if weights.ndim == 0:
         weights = np.full(n, weights)
     shapes = f"({n},)" + (f" or ({n}, {n_tasks})" if n_tasks > 1 else "")
@@ -233,7 +256,7 @@ def _read_weights(sample_weight, n, n_tasks, dtype):
         raise ValueError(f"sample_weight has a negative value (row {i}): weights must be >= 0.")
     if not weights.any():
         raise ValueError("Sample weights must contain at least one non-zero number.")
-    return (weights if weights.ndim == 2 else weights[:, None]).astype(dtype)
+    return weights if weights.ndim == 2 else weights[:, None]
 
 
 def spread_by_task(value, tasks, name, *, default=None):

@@ -197,7 +197,11 @@ class Reference:
             value += cp.sum(cp.multiply(t.factor * t.w, losses))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # accuracy is checked where the result is used
-            cp.Problem(cp.Minimize(value), constraints).solve(solver=cp.CLARABEL, **TIGHT)
+            problem = cp.Problem(cp.Minimize(value), constraints)
+            try:
+                problem.solve(solver=cp.CLARABEL, **TIGHT)
+            except cp.SolverError:  # its last steps make no progress: what it calls accurate is an upper bound too
+                problem.solve(solver=cp.CLARABEL)
         inner = [p for _, p in self.penalty.parts] if self.penalty.part_names else [self.penalty]
         parts = [clip_positive(p, V.value) * scale for p, V in zip(inner, variables, strict=True)]
         parts[0] = parts[0] + free.value * (self.f == 0)

@@ -29,7 +29,8 @@ def labels(loss, rng, shape):
     if loss.kind == "binary":
         return rng.integers(0, 2, shape).astype(float)
     if loss.kind == "multiclass":
-        return rng.integers(0, 3, shape).astype(float)
+        # every class in every task: without one its intercept has no minimum
+        return sum(np.indices(shape)) % 3.0
     return rng.poisson(1.5, shape).astype(float)
 
 
@@ -42,7 +43,7 @@ def problem(namespace, loss, penalty, stacked=False, standardize=False):
     scale = None if not standardize else namespace.asarray((1 / X.std(axis=0))[:, None])
     if stacked:
         starts = [0, 6, 15, N]
-        y, w = labels(loss, rng, N), np.full(N, T / N)
+        y, w = labels(loss, rng, (N,)), np.full(N, T / N)
         design = StackedDesign(namespace.asarray(X), starts, [columns] * T, namespace.asarray(U), scale)
         n_labels = N
     else:

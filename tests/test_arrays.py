@@ -225,3 +225,17 @@ def test_no_tolerance_is_that_of_the_precision(penalty, loss):
     model = MultiTaskRegressor(PENALTIES[penalty], loss=loss, tol=0.0, max_iter=50_000)
     fit(at(model, X, Y, 0.1), X, Y, optimum=False)
     assert model.dual_gap_ <= 50 * np.finfo(float).eps * model.history_["objective"][0]
+
+
+# -- overflow --
+
+
+@pytest.mark.parametrize("solver", ["auto", "fista", "coordinate_descent"])
+@pytest.mark.parametrize("of", ["X", "y"])
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+def test_overflow_is_an_error(solver, of):
+    X, Y = data()
+    X, Y = (X * 1e160, Y) if of == "X" else (X, Y * 1e160)
+    with pytest.raises(ValueError, match="overflows.*Rescale"):
+        MultiTaskRegressor(L21(0.1), solver=solver, max_iter=50).fit(X, Y)

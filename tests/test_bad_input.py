@@ -29,6 +29,7 @@ X = RNG.standard_normal((N, P))
 Y = RNG.standard_normal((N, T))
 BINARY = (Y > 0).astype(int)
 TASK = np.arange(N) % 3
+DATES = np.datetime64("2020-01-01") + np.arange(N)
 LONG = np.column_stack([X, TASK])
 TABLE = pd.DataFrame(X, columns=list("abcd")).assign(school=np.array(["n", "s", "w"])[TASK])
 Regressor, Classifier = BlockSparseRegressor, BlockSparseClassifier
@@ -94,7 +95,12 @@ CASES = {
     "task_weight text": (regress(task_weight="equal"), ValueError, "task_weight.*balanced"),
     "task_weight length": (regress(task_weight=[1.0, 2.0]), ValueError, "task_weight has 2 entries for 3 tasks"),
     "task_weight negative": (regress(task_weight=[1.0, -1.0, 1.0]), ValueError, "task_weight"),
-    "task_weight zero": (regress(task_weight=[0.0, 0.0, 0.0]), ValueError, "task_weight"),
+    "task_weight zero": (regress(task_weight=[1, 0, 1]), ValueError, "task_weight is 0 for task 1.*drop.*column of y"),
+    "task_weight zero, column": (
+        regress(TABLE, Y[:, 0], task_feature="school", task_weight={"n": 1, "s": 0, "w": 1}),
+        ValueError,
+        "task_weight is 0 for task 's'.*drop.*its rows",
+    ),
     "task_weight dict lacks a task": (regress(task_weight={0: 1.0, 1: 1.0}), ValueError, "no entry for task 2"),
     "task_weight number": (regress(task_weight=2.0), TypeError, "task_weight"),
     "feature_weights length": (regress(feature_weights=np.ones(3)), ValueError, r"feature_weights has shape \(3,\)"),
@@ -103,8 +109,27 @@ CASES = {
     "feature_weights text": (regress(feature_weights=list("abcd")), ValueError, "feature_weights must hold numbers"),
     "class_weight text": (classify(class_weight="even"), ValueError, "class_weight"),
     "class_weight negative": (classify(class_weight={1: -1.0}), ValueError, "class_weight"),
+    "class_weight leaves one class": (
+        classify(y=BINARY[:, 0], class_weight={0: 0}),
+        ValueError,
+        "Task 0 has only one class, 1 .*weight zero",
+    ),
+    "class_weight leaves one class, column": (
+        classify(LONG, BINARY[:, 0], task_feature=-1, class_weight={1: 0}),
+        ValueError,
+        "Task 0 has only one class, 0 .*weight zero",
+    ),
+    "class_weight leaves no class": (
+        classify(class_weight={0: 0, 1: 0}),
+        ValueError,
+        "Task 0 has no label with a positive weight: class_weight",
+    ),
     "single_class": (classify(single_class="drop"), ValueError, "single_class"),
     "multi_class": (classify(multi_class="auto"), ValueError, "multi_class"),
+    "alpha inf": (regress(alpha=np.inf), ValueError, r"alpha must be in \[0.0, inf\)"),
+    "alpha array": (regress(alpha=np.array([0.1, 0.2])), TypeError, "alpha must be a number"),
+    "alpha_ridge inf": (regress(alpha_ridge=np.inf), ValueError, "alpha_ridge"),
+    "positive and unpenalised": (regress(positive=True, feature_weights=[0, 1, 1, 1]), ValueError, "feature_weights 0"),
     # X and y
     "X nan": (regress(X=changed(X, (3, 1), np.nan)), ValueError, "Input X contains NaN"),
     "X inf": (regress(X=changed(X, (3, 1), np.inf)), ValueError, "Input X contains infinity"),
@@ -112,12 +137,38 @@ CASES = {
     "X text": (regress(X=np.full((N, 2), "a")), ValueError, "could not convert|dtype='numeric'"),
     "X empty": (regress(X=np.empty((0, P)), y=np.empty((0, T))), ValueError, "0 sample"),
     "X complex": (regress(X=X * 1j), ValueError, "Complex data not supported"),
+    "X masked": (regress(X=np.ma.masked_greater(X, 1)), ValueError, "Input X has masked values.*impute"),
+    "X masked, column": (
+        regress(np.ma.masked_greater(LONG, 1), Y[:, 0], task_feature=-1),
+        ValueError,
+        "Input X has masked values",
+    ),
     "lengths": (regress(y=Y[:-1]), ValueError, "X has 30 rows, y 29"),
     "y none": (regress(y=None), ValueError, "requires y"),
     "y scalar": (regress(y=np.float64(3)), ValueError, "y should be a 1d array"),
     "y 3-D": (regress(y=np.zeros((N, T, 2))), ValueError, r"\(n_samples, n_tasks\)"),
     "y no columns": (regress(y=np.empty((N, 0))), ValueError, "y has no column"),
     "y inf": (regress(y=changed(Y, (4, 2), np.inf)), ValueError, "infinity.*row 4, column 2"),
+    "y too large": (
+        regress(X.astype(np.float32), changed(Y, (4, 2), 1e39)),
+        ValueError,
+        r"y .*too large for dtype\('float32'\) \(row 4, column 2\): give X as float64",
+    ),
+    "y too large, column": (
+        regress(LONG.astype(np.float32), changed(Y[:, 0], 5, -1e39), task_feature=-1),
+        ValueError,
+        "y .*too large.*float64",
+    ),
+    "y complex": (regress(y=Y * 1j), ValueError, "Complex data not supported: y"),
+    "y complex numbers": (regress(y=[1j] * N), ValueError, "Complex data not supported: y"),
+    "y complex objects": (regress(y=(Y * 1j).astype(object)), ValueError, "y must hold numbers.*complex"),
+    "y complex classes": (classify(y=BINARY * (1 + 0j)), ValueError, "Complex data not supported: y"),
+    "y dates": (regress(y=DATES), ValueError, "y holds dates or durations.*timedelta64"),
+    "y durations": (regress(y=DATES - DATES[0]), ValueError, "y holds dates or durations"),
+    "y series of dates": (regress(y=pd.Series(DATES)), ValueError, "y holds dates or durations"),
+    "y dates as objects": (regress(y=np.array([[d] for d in DATES], object)), ValueError, "y holds dates or durations"),
+    "y all masked": (regress(y=np.ma.masked_all((N, T))), ValueError, "no label is observed"),
+    "y masked column": (regress(y=np.ma.masked_where([[0, 1, 0]] * N, Y)), ValueError, "Task 1 .*no label"),
     "y text": (regress(y=np.full((N, T), "x")), ValueError, "y must hold numbers.*classifier"),
     "y all nan": (regress(y=np.full((N, T), np.nan)), ValueError, "no label is observed"),
     "y column nan": (regress(y=changed(Y, (slice(None), 1), np.nan)), ValueError, "Task 1 .*no label"),
@@ -128,6 +179,8 @@ CASES = {
     "weights zero": (regress(sample_weight=np.zeros(N)), ValueError, "non-zero"),
     "weights length": (regress(sample_weight=np.ones(N - 1)), ValueError, "sample_weight.shape"),
     "weights shape": (regress(sample_weight=np.ones((N, 2))), ValueError, r"\(30,\) or \(30, 3\)"),
+    "weights masked": (regress(sample_weight=np.ma.masked_all(N)), ValueError, "sample_weight has masked values"),
+    "weights complex": (regress(sample_weight=np.full(N, 1j)), ValueError, "sample_weight must hold numbers"),
     "weights text": (regress(sample_weight=["heavy"] * N), ValueError, "sample_weight must hold numbers"),
     # the task column
     "task name unknown": (regress(TABLE, Y[:, 0], task_feature="schol"), ValueError, "'schol'.*mean 'school'"),
@@ -159,6 +212,21 @@ CASES = {
     "softmax in a regressor": (regress(y=BINARY, loss="softmax"), ValueError, "for classifiers"),
     "squared in a classifier": (classify(loss="squared"), ValueError, "not for classification"),
     "continuous classes": (classify(y=Y), ValueError, "Unknown label type: continuous"),
+    "continuous classes as objects": (
+        classify(y=pd.DataFrame({"kind": np.array(["a", "b"])[BINARY[:, 0]], "size": Y[:, 1]})),
+        ValueError,
+        "continuous. Task 'size'",
+    ),
+    "classes of two types": (
+        classify(y=np.array([0, "a"], object)[BINARY[:, 0]]),
+        TypeError,
+        "y of task 0 has labels that cannot be sorted",
+    ),
+    "tasks of two types": (
+        classify(LONG, np.where(TASK == 1, np.array(["a", "b"], object)[BINARY[:, 0]], BINARY[:, 0]), task_feature=-1),
+        TypeError,
+        "y has labels that cannot be sorted",
+    ),
     "one class": (classify(y=np.column_stack([BINARY[:, 0], np.ones(N)])), ValueError, "Task 1 has only one class"),
     "separable": (
         classify(SEPARATED, BINARY[:, 0], feature_weights=[0, 1, 1, 1, 1]),

@@ -160,6 +160,8 @@ def solvers(penalty, loss, every):
 def check(penalty, loss, design, strength=0.15, tol=1e-10, every=True):
     """Fit by every solver that applies; compare with the reference."""
     layout, parameters = DESIGNS[design]
+    if penalty.constrained and "feature_weights" in parameters:  # positive=True and a weight of 0 exclude each other
+        parameters = parameters | {"feature_weights": np.where(WEIGHTS == 0, 0.1, WEIGHTS)}
     X, y, w = data(loss, **layout)
     model = make(penalty, loss, tol=tol, max_iter=100_000, **parameters)
     model.set_params(penalty=penalty.with_alpha(strength * model.alpha_max(X, y, w)))

@@ -79,6 +79,40 @@ def test_every_family_in_both_layouts(data):
         assert np.isfinite([r.overall["macro"] for r in found.results]).all()
 
 
+def test_a_frame_of_labels(data):
+    pd = pytest.importorskip("pandas")
+    X, Y = data
+    names = list("abcde")
+    found = compare(X, pd.DataFrame(Y, columns=names), families=["independent", "pooled", "l21"], cv=2, n_alphas=2)
+    assert found.tasks == names
+    plain = compare(X, Y, families=["independent", "pooled", "l21"], cv=2, n_alphas=2)
+    for one, other in zip(found.results, plain.results, strict=True):
+        np.testing.assert_array_equal(one.scores, other.scores)
+
+
+def test_a_task_of_one_class():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((90, 3))
+    y = np.where(X[:, 0] + 0.5 * rng.standard_normal(90) > 0, "yes", "no").astype(object)
+    y[60:] = "yes"
+    X = np.column_stack([X, np.repeat([0, 1, 2], 30)])
+    families = ["independent", "pooled", "pooled_intercepts", "l21"]
+    found = compare(X, y, task_feature=-1, families=families, cv=3, n_alphas=2)
+    for result in found.results:
+        assert np.isfinite(result.scores[:, :2]).all()
+        assert np.isnan(result.scores[:, 2]).all()  # the area under the curve is not defined
+
+
+def test_tasks_with_classes_of_their_own():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((120, 3))
+    y = (X[:, 0] + 0.3 * rng.standard_normal(120) > 0).astype(int)
+    y[60:] += 2
+    X = np.column_stack([X, np.repeat([0, 1], 60)])
+    found = compare(X, y, task_feature=-1, families=["independent", "l21"], metric="roc_auc", cv=2, n_alphas=2)
+    assert min(np.nanmin(r.scores) for r in found.results) > 0.9
+
+
 def test_models_of_the_user(data):
     X, Y = data
     extra = {

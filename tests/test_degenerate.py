@@ -1,5 +1,7 @@
 """Data at the edges: one of something, nothing of something, and parameters at their ends."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -9,6 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from mtlreg import (
     L1,
     L21,
+    BlockSparseClassifier,
+    BlockSparseRegressor,
     Chain,
     InfimalConvolution,
     L1Linf,
@@ -142,6 +146,16 @@ def test_counts_that_intercepts_fit(constant, door):
     assert_allclose(model.predict(X).ravel(), constant, rtol=1e-12)
 
 
+@pytest.mark.parametrize("mean", [1e6, 1e9, 1e12])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # exp(eta) - y has few digits left
+def test_rates_of_large_counts_are_found(mean):
+    X, _ = data(100, 5, 1)
+    y = np.random.default_rng(0).poisson(mean, 100).astype(float)
+    model = BlockSparseRegressor(0.1, loss="poisson").fit(X, y)
+    assert_allclose(model.predict(X).mean(), y.mean(), rtol=1e-6)
+    assert model.history_["objective"][0] < 1  # half the mean deviance of such counts is about 0.5
+
+
 @every_door
 def test_large_counts(door):
     X, Y = data(loss="poisson")
@@ -214,6 +228,44 @@ def test_collinear_unpenalised_columns(loss, door):
     f = np.array([0.0, 0, 1, 1, 1, 1, 0, 0, 0, 0])
     X, Y, parameters = through(door, X, Y)
     fit(at(MultiTaskRegressor(L21(), loss=loss, feature_weights=f, tol=1e-9, **parameters), X, Y, 0.1), X, Y)
+
+
+@pytest.mark.parametrize(("apart", "dtype"), [(1e-3, np.float64), (1e-7, np.float64), (1e-3, np.float32)])
+@every_door
+def test_nearly_collinear_unpenalised_columns(apart, dtype, door):
+    """Their Gram matrix has lost what tells them apart, and least squares by an SVD has not."""
+    rng = np.random.default_rng(0)
+    x, z = rng.standard_normal((2, 200))
+    X = np.column_stack([x, x + apart * z, rng.standard_normal((200, 2))]).astype(dtype)
+    Y = (z + 0.1 * rng.standard_normal(200)).astype(dtype)[:, None]
+    A = np.column_stack([np.ones(200), X]).astype(float)
+    residual = Y[:, 0] - A @ np.linalg.lstsq(A, Y[:, 0].astype(float))[0]
+    X, Y, parameters = through(door, X, Y)
+    model = BlockSparseRegressor(0.0, **parameters).fit(X, Y)
+    assert model.objective_ == pytest.approx(residual @ residual / 400, rel=1e-4)
+    parameters["feature_weights"] = [0.0, 0.0, 1.0, 1.0]
+    model = BlockSparseRegressor(10.0, **parameters).fit(X, Y)
+    assert model.objective_ < 1.2 * residual @ residual / 400 + model.dual_gap_
+
+
+def test_correlated_unpenalised_columns_do_not_separate_classes():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(20, 70, 400)
+    X = np.column_stack([x, x**2, x**3])
+    y = (np.sin(x / 8) + 0.5 * rng.logistic(size=400) > 0).astype(int)
+    model = BlockSparseClassifier(0.0).fit(X, y)
+    assert model.converged_
+    assert model.score(X, y) > 0.75
+
+
+def test_many_unpenalised_columns_take_little_memory():
+    X, Y = data(600, 300, 1)
+    BlockSparseRegressor(0.0).fit(X[:320], Y[:320])
+    tracemalloc.start()
+    BlockSparseRegressor(0.0).fit(X, Y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 12 * X.nbytes
 
 
 def test_fewer_labels_than_unpenalised_columns():

@@ -131,6 +131,44 @@ def test_scale_of_weights_is_irrelevant(model):
     same(fitted(model, X, Y, weights(N)), fitted(model, X, Y, 1e3 * weights(N)))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("door", ["shared", "stacked"])
+@pytest.mark.parametrize("scale", [1e308, 1e39, 1e-308])
+def test_scale_of_weights_is_irrelevant_whatever_it_is(scale, door, dtype):
+    X, Y = data()
+    parameters = {}
+    if door == "stacked":
+        X, Y = melt(X, Y)
+        parameters = {"task_feature": -1}
+    model = BlockSparseRegressor(0.2, **parameters)
+    one = fitted(model, X.astype(dtype), Y, np.full(len(X), scale))
+    assert_array_equal(one.coef_, fitted(model, X.astype(dtype), Y).coef_)
+    assert one.coef_.any()
+
+
+def test_weights_of_missing_labels_are_irrelevant_whatever_they_are():
+    X, Y = data()
+    Y = missing(Y)
+    model = BlockSparseRegressor(0.2)
+    one = fitted(model, X.astype(np.float32), Y, np.where(np.isnan(Y), 1e300, 1.0))
+    assert_array_equal(one.coef_, fitted(model, X.astype(np.float32), Y).coef_)
+
+
+def test_masked_labels_are_missing():
+    X, Y = data()
+    holes = missing(Y)
+    masked = np.ma.masked_array(Y, np.isnan(holes))
+    one, other = BlockSparseRegressor(0.2).fit(X, masked), BlockSparseRegressor(0.2).fit(X, holes)
+    assert_array_equal(one.coef_, other.coef_)
+    assert one.score(X, masked) == other.score(X, holes)
+    counts = np.ma.masked_array(np.rint(Y).astype(int), masked.mask)
+    one = BlockSparseRegressor(0.2).fit(X, counts)
+    assert_array_equal(one.coef_, BlockSparseRegressor(0.2).fit(X, np.rint(holes)).coef_)
+    rows = melt(X, Y)[0]
+    one = BlockSparseRegressor(0.2, task_feature=-1).fit(rows, masked.T.ravel())
+    assert_array_equal(one.coef_, BlockSparseRegressor(0.2, task_feature=-1).fit(rows, holes.T.ravel()).coef_)
+
+
 @every_model
 def test_order_of_rows_and_tasks_is_irrelevant(model):
     X, Y = data(loss=model.loss)
@@ -279,13 +317,15 @@ def test_standardize_takes_weighted_moments():
 # -- classes --
 
 
-def test_class_weights_are_sample_weights():
+@pytest.mark.parametrize("standardize", [False, True, "per_task"])
+def test_class_weights_are_sample_weights(standardize):
     X, Y = data(loss="logistic")
     factors = {0.0: 1.0, 1.0: 3.0}
-    one = BlockSparseClassifier(0.02, class_weight=factors, **TIGHT).fit(X, Y)
-    same(one, BlockSparseClassifier(0.02, **TIGHT).fit(X, Y, sample_weight=np.where(Y == 1, 3.0, 1.0)))
+    parameters = {"standardize": standardize, **TIGHT}
+    one = BlockSparseClassifier(0.02, class_weight=factors, **parameters).fit(X, Y)
+    same(one, BlockSparseClassifier(0.02, **parameters).fit(X, Y, sample_weight=np.where(Y == 1, 3.0, 1.0)))
     Xs, y = stack_tasks([X] * T, list(Y.T))
-    same(one, BlockSparseClassifier(0.02, class_weight=factors, task_feature=-1, **TIGHT).fit(Xs, y))
+    same(one, BlockSparseClassifier(0.02, class_weight=factors, task_feature=-1, **parameters).fit(Xs, y))
 
 
 def test_balanced_classes_by_hand():
@@ -400,6 +440,21 @@ def test_warm_start(model):
     same(warm, fitted(model, X, Y, penalty=model.penalty.with_alpha(0.7 * model.penalty.alpha)))
     warm.fit(X[:, :3], Y)  # another shape: a cold start
     assert warm.coef_.shape == (T, 3)
+
+
+@pytest.mark.parametrize("loss", ["squared", "huber", "logistic"])
+def test_warm_start_from_outside_a_constraint(loss):
+    X, Y = data(loss=loss)
+    model = BlockSparseRegressor(0.02, loss=loss, warm_start=True, **TIGHT).fit(X, Y)
+    assert (model.coef_ < 0).any()
+    model.set_params(positive=True).fit(X, Y)
+    same(model, BlockSparseRegressor(0.02, loss=loss, positive=True, **TIGHT).fit(X, Y))
+
+
+def test_sparse_columns_with_intercepts_and_a_rejected_extrapolation():
+    X = np.array([[2.0, 1.0], [3.0, 5.0], [2.0, 0.0]])
+    y = np.array([1.0, 2.0, 0.5])
+    same(*(BlockSparseRegressor(0.01, **TIGHT).fit(container(X), y) for container in (np.asarray, sparse.csr_array)))
 
 
 @pytest.mark.parametrize("penalty", [L21(0.1), InfimalConvolution([("a", L21()), ("b", L1(0.8))], alpha=0.1)])

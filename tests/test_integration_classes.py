@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_iris
 from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_predict, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 
 from mtlreg import L1, BlockSparseClassifier, MultiTaskClassifier, melt
@@ -182,6 +184,29 @@ def test_softmax_and_ovr_differ_in_a_task_of_three_classes_only():
     assert not np.allclose(soft.predict_proba(X)[1], ovr.predict_proba(X)[1], atol=1e-3)
 
 
+@pytest.mark.parametrize("door", ["one task", "shared", "column"])
+def test_probabilities_of_one_vs_rest_are_those_of_scikit_learn(door):
+    rows, y = load_iris(return_X_y=True)
+    model = BlockSparseClassifier(alpha=0, alpha_ridge=1 / 150, multi_class="ovr", tol=1e-10)
+    if door == "one task":
+        proba = model.fit(rows, y).predict_proba(rows)
+    elif door == "shared":
+        proba = model.fit(rows, np.column_stack([y, y > 1])).predict_proba(rows)[0]
+    else:
+        long, labels = melt(rows, np.column_stack([y, y > 1]))
+        proba = model.set_params(task_feature=-1).fit(long, labels).predict_proba(long)[: len(y)]
+    other = OneVsRestClassifier(LogisticRegression(C=1, tol=1e-8, max_iter=1000)).fit(rows, y)
+    assert_allclose(proba, other.predict_proba(rows), atol=1e-4)
+
+
+def test_probabilities_of_one_vs_rest_far_from_the_data():
+    """Where the sigmoids of all classes underflow, their ratios remain."""
+    model = BlockSparseClassifier(multi_class="ovr").fit(X, DIFFERENT[:, 1])
+    for sign in (1, -1):
+        proba = model.predict_proba(sign * 1e6 * X)
+        assert_allclose(proba.sum(axis=1), 1)
+
+
 # one class, class weights, missing labels
 
 
@@ -198,8 +223,46 @@ def test_a_task_of_one_class(column):
     assert not model.coef_[2].any()
     proba = by_task(model, column, model.predict_proba(rows))[2]
     assert_array_equal(proba, [[0.0, 1.0]] * N if column else [[1.0]] * N)
-    if column:  # with two classes in all, the sign says which
-        assert (model.decision_function(rows)[2 * N :] > 0).all()
+    assert (by_task(model, column, model.decision_function(rows))[2] == 1).all()
+
+
+@both_doors
+@pytest.mark.parametrize("constant", [0, 1])
+def test_the_decision_of_a_task_of_one_class_of_two(constant, column):
+    """The sign says which, as for the other tasks."""
+    codes = np.column_stack([BINARY[:, :2], np.full(N, constant)])
+    with pytest.warns(UserWarning, match="only one class"):
+        model, rows, _ = fitted(codes, column, LABELS["strings"], single_class="constant")
+    decision = model.decision_function(rows)
+    assert decision.shape == ((3 * N,) if column else (N, 3))
+    assert_array_equal(decision > 0, model.predict(rows) == "dog")
+    assert (by_task(model, column, decision)[2] == 2 * constant - 1).all()
+
+
+def test_the_decision_of_a_task_of_one_class_of_many():
+    codes = np.column_stack([DIFFERENT[:, 1], np.full(N, 3), BINARY[:, 0]])
+    with pytest.warns(UserWarning, match="only one class"):
+        model, _, _ = fitted(codes, single_class="constant")
+    decision = model.decision_function(X)
+    assert [d.shape for d in decision] == [(N, 3), (N,), (N,)]
+    assert (decision[1] == 1).all()
+    with pytest.warns(UserWarning, match="only one class"):
+        model, rows, _ = fitted(codes, column=True, single_class="constant")
+    assert_array_equal(model.classes_[model.decision_function(rows).argmax(axis=1)], model.predict(rows))
+
+
+@both_doors
+def test_a_class_of_weight_zero_is_not_there(column):
+    parameters = {"standardize": True, "single_class": "constant", "tol": 1e-10}
+    with pytest.warns(UserWarning, match="Task 0 has only one class, 1"):
+        model, rows, y = fitted(DIFFERENT, column, class_weight={0: 0}, **parameters)
+    other = BlockSparseClassifier(0.05, task_feature=-1 if column else None, **parameters)
+    with pytest.warns(UserWarning, match="Task 0 has only one class, 1"):
+        other.fit(rows, np.where(y == 0, np.nan, y))
+    assert [classes.tolist() for classes in model._task_class_list] == [[1], [1, 2], [1, 2, 3]]
+    assert model.objective_ == pytest.approx(other.objective_, rel=1e-9)
+    assert_allclose(model.coef_, other.coef_, atol=1e-6)
+    assert_array_equal(model.predict(rows), other.predict(rows))
 
 
 @both_doors
@@ -217,6 +280,39 @@ def test_balanced_class_weights_are_balanced_in_every_task(column):
     model, rows, _ = fitted(rare, column, class_weight="balanced", alpha=1e9)
     proba = model.predict_proba(rows)
     assert_allclose(proba if column else np.concatenate(proba), 0.5, atol=1e-6)
+
+
+@both_doors
+@pytest.mark.parametrize("kind", ["ints", "floats", "strings", "objects"])
+def test_masked_labels_are_missing(kind, column):
+    y, mask = LABELS[kind][DIFFERENT], np.random.default_rng(5).random(DIFFERENT.shape) < 0.2
+    rows, masked, holes, feature = X, np.ma.masked_array(y, mask), np.where(mask, None, y), None
+    if column:
+        rows, feature = melt(X, BINARY)[0], -1
+        masked, holes = masked.T.ravel(), holes.T.ravel()
+    model = BlockSparseClassifier(0.05, task_feature=feature).fit(rows, masked)
+    other = BlockSparseClassifier(0.05, task_feature=feature).fit(rows, holes)
+    assert_array_equal(model.coef_, other.coef_)
+    assert_array_equal(model.predict(rows), other.predict(rows))
+    assert model.score(rows, masked) == other.score(rows, holes)
+
+
+def test_the_doors_do_not_leave_traces():
+    """What an earlier fit learned is gone, also where the new one has no such attribute."""
+    rows, y = melt(X, BINARY)
+    model = BlockSparseClassifier(0.05, task_feature=-1).fit(rows, y)
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    model.set_params(task_feature=None).fit(frame, BINARY)
+    assert not hasattr(model, "task_classes_")
+    assert vars(model).keys() == vars(BlockSparseClassifier(0.05).fit(frame, BINARY)).keys()
+    model.fit(X, BINARY)
+    assert not hasattr(model, "feature_names_in_")
+    coef = model.coef_
+    model.set_params(warm_start=True, tol=1e-4).fit(X, BINARY)
+    assert model.n_iter_ == 1
+    with pytest.raises(ValueError, match="NaN"):
+        model.fit(X * np.nan, BINARY)
+    assert_allclose(model.coef_, coef, atol=1e-6)
 
 
 @both_doors

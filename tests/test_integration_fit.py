@@ -81,8 +81,9 @@ def test_parameters_go_round(name):
 def test_parameters_of_the_penalty():
     estimator = MultiTaskRegressor(L21(0.1))
     penalty = estimator.penalty
-    assert estimator.set_params(penalty__alpha=0.5, tol=1e-3).penalty is penalty
-    assert (penalty.alpha, estimator.tol) == (0.5, 1e-3)
+    assert estimator.set_params(penalty__alpha=0.5, tol=1e-3) is estimator
+    assert (estimator.penalty.alpha, estimator.tol) == (0.5, 1e-3)
+    assert penalty.alpha == 0.1  # a copy was changed
     assert estimator.get_params()["penalty__alpha"] == 0.5
     with pytest.raises(ValueError, match="Invalid parameter 'q' for estimator L21"):
         estimator.set_params(penalty__q=1.0)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 
 from mtlreg import losses
 from mtlreg.losses import (
@@ -185,10 +186,27 @@ def test_as_loss_names_the_choices(bad):
         as_loss(bad)
 
 
-@pytest.mark.parametrize("threshold", [0.0, -1.0, float("nan")])
+@pytest.mark.parametrize("threshold", [0.0, -1.0, float("nan"), float("inf")])
 def test_huber_needs_a_positive_threshold(threshold):
-    with pytest.raises(ValueError, match="threshold > 0"):
+    with pytest.raises(ValueError, match="finite threshold > 0"):
         Huber(threshold).check(np.zeros(1))
+
+
+@pytest.mark.parametrize("threshold", ["a", None, True, np.array([1.0, 2.0])])
+def test_huber_needs_a_number(threshold):
+    with pytest.raises(TypeError, match="threshold must be a number"):
+        Huber(threshold).check(np.zeros(1))
+
+
+def test_parameters_of_losses():
+    loss = Huber(0.5)
+    assert loss.get_params() == vars(loss) == {"threshold": 0.5}
+    assert repr(loss) == "Huber(threshold=0.5)"
+    assert clone(loss).set_params(threshold=2.0).threshold == 2.0
+    assert loss.threshold == 0.5
+    for other in (Squared(), Logistic(), SquaredHinge(), Poisson(), Softmax()):
+        assert clone(other).get_params() == vars(other) == {}
+        assert repr(other) == f"{type(other).__name__}()"
 
 
 # -- losses of many tasks -----------------------------------------------------------------------------------------

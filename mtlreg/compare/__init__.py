@@ -85,6 +85,8 @@ def compare(
     ValueError
         An unknown family or metric, a name twice, or a folder that cannot be written.
     """
+    if len(getattr(y, "shape", ())) == 2 and y.shape[1] == 1:
+        y = label_matrix(y, "y")[0][:, 0]
     metric, classification = _metric_for(y, metric)
     settings = Settings(classification, task_feature, metric, inner_cv, n_alphas, random_state)
     models = _models(families, extra, settings)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.dummy import DummyClassifier
 
 from mtlreg.data import melt, split_task_column
-from mtlreg.data._labels import label_matrix, missing_mask
+from mtlreg.data._labels import infer_dtype, label_matrix, missing_mask
 from mtlreg.data._tables import take_rows
 
 __all__ = ["IndependentTasks", "TaskDummies"]
@@ -22,12 +23,20 @@ class _BothDoors(BaseEstimator):
             parts = [self._predict_task(method, X, task) for task in self.tasks_]
             return np.stack(parts, axis=1) if parts[0].ndim == 1 else parts
         rest, tasks, _ = split_task_column(X, self.task_feature)
-        out = None
+        parts = []
         for task in dict.fromkeys(tasks.tolist()):
             rows = np.flatnonzero(tasks == task)
             part = self._predict_task(method, take_rows(rest, rows), task)
-            out = np.zeros((len(tasks), *part.shape[1:]), part.dtype) if out is None else out
+            parts.append((rows, part if method == "predict" else self._over_all_classes(part, task)))
+        out = np.zeros((len(tasks), *parts[0][1].shape[1:]), np.result_type(*(part for _, part in parts)))
+        for rows, part in parts:
             out[rows] = part
+        return out
+
+    def _over_all_classes(self, probabilities, task):
+        """Columns for all ``classes_``, zero at those the model of this task does not know."""
+        out = np.zeros((len(probabilities), len(self.classes_)))
+        out[:, np.searchsorted(self.classes_, self._classes_of(task))] = probabilities
         return out
 
     def predict(self, X):
@@ -56,9 +65,20 @@ class IndependentTasks(_BothDoors):
 
     def fit(self, X, y):
         """Fit a model on the observed labels of each task."""
-        self.models_ = {task: clone(self.estimator).fit(X_t, y_t) for task, X_t, y_t in self._tables(X, y)}
+        self.models_ = {task: self._fit_task(X_t, y_t) for task, X_t, y_t in self._tables(X, y)}
         self.tasks_ = list(self.models_)
+        if is_classifier(self.estimator):
+            classes = [self._classes_of(task) for task in self.tasks_]
+            self.classes_ = classes if self.task_feature is None else np.unique(np.concatenate(classes))
         return self
+
+    def _fit_task(self, X, y):
+        # a task of one class has nothing to learn, and says that class
+        alone = is_classifier(self.estimator) and len(np.unique(y)) == 1
+        return (DummyClassifier() if alone else clone(self.estimator)).fit(X, y)
+
+    def _classes_of(self, task):
+        return self.models_[task].classes_
 
     def _tables(self, X, y):
         """``(task, X, y)`` of every task, observed labels only."""
@@ -66,13 +86,13 @@ class IndependentTasks(_BothDoors):
             values, observed, names = label_matrix(y, "y")
             for t in range(values.shape[1]):
                 rows = np.flatnonzero(observed[:, t])
-                yield (t if names is None else names[t]), take_rows(X, rows), values[rows, t]
+                yield (t if names is None else names[t]), take_rows(X, rows), infer_dtype(values[rows, t])
             return
         rest, tasks, _ = split_task_column(X, self.task_feature)
         y = np.asarray(y)
         for task in np.unique(tasks).tolist():
             rows = np.flatnonzero((tasks == task) & ~missing_mask(y))
-            yield task, take_rows(rest, rows), y[rows]
+            yield task, take_rows(rest, rows), infer_dtype(y[rows])
 
     def _predict_task(self, method, X, task):
         return getattr(self.models_[task], method)(X)
@@ -100,8 +120,14 @@ class TaskDummies(_BothDoors):
     def fit(self, X, y):
         """Fit the model on all observed labels."""
         table, y = self._long(X, y)
-        self.estimator_ = self._prepared(table).fit(table, y)
+        self.estimator_ = self._prepared(table, y).fit(table, y)
+        if is_classifier(self.estimator):
+            classes = self.estimator_.classes_
+            self.classes_ = classes if self.task_feature is not None else [classes] * len(self.tasks_)
         return self
+
+    def _classes_of(self, task):
+        return self.estimator_.classes_
 
     # -- a path, if the estimator has one: what `PathSearchCV` asks for --
 
@@ -117,35 +143,42 @@ class TaskDummies(_BothDoors):
     def path_alphas(self, X, y, alphas=100, *, eps=1e-3, sample_weight=None):
         """Strengths below that at which all slopes are zero."""
         table, y = self._long(X, y)
-        return self._prepared(table).path_alphas(table, y, alphas, eps=eps)
+        return self._prepared(table, y).path_alphas(table, y, alphas, eps=eps)
 
     def path_models(self, X, y, alphas=100, *, eps=1e-3, sample_weight=None):
         """Yield a fitted model for each strength."""
         table, y = self._long(X, y)
-        for fitted in self._prepared(table).path_models(table, y, alphas, eps=eps):
+        for fitted in self._prepared(table, y).path_models(table, y, alphas, eps=eps):
             model = copy.copy(self)
             model.estimator_ = fitted
+            if is_classifier(self.estimator):
+                model.classes_ = (
+                    fitted.classes_ if self.task_feature is not None else [fitted.classes_] * len(self.tasks_)
+                )
             yield model
 
     # -- tables --
 
-    def _prepared(self, table):
+    def _prepared(self, table, y):
         model = clone(self.estimator)
         if self.dummies == "free":
             n_slopes = table.shape[1] - len(self.tasks_)
-            model.set_params(feature_weights=np.r_[np.ones(n_slopes), np.zeros(len(self.tasks_))])
+            indicators = table[:, n_slopes:] > 0
+            # a free intercept of a task that has one class would run to infinity
+            alone = [is_classifier(model) and len(np.unique(y[rows])) == 1 for rows in indicators.T]
+            model.set_params(feature_weights=np.r_[np.ones(n_slopes), np.array(alone, dtype=float)])
         return model
 
     def _long(self, X, y):
         """Rows of all tasks with a column for each of ``tasks_``, which it sets, and their labels."""
         if self.task_feature is None:
-            table, y = melt(np.asarray(X, dtype=float), y)
-            table, tasks = table[:, :-1].astype(float), table[:, -1].astype(int)
+            table, y = melt(np.asarray(X, dtype=float), label_matrix(y, "y")[0])
+            table, tasks, y = table[:, :-1].astype(float), table[:, -1].astype(int), infer_dtype(np.asarray(y))
         else:
             rest, tasks, _ = split_task_column(X, self.task_feature)
             y = np.asarray(y)
             rows = np.flatnonzero(~missing_mask(y))
-            table, tasks, y = np.asarray(take_rows(rest, rows), dtype=float), tasks[rows], y[rows]
+            table, tasks, y = np.asarray(take_rows(rest, rows), dtype=float), tasks[rows], infer_dtype(y[rows])
         self.tasks_ = np.unique(tasks).tolist()
         return self._with_dummies(table, tasks), y
 

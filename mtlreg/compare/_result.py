@@ -214,9 +214,10 @@ class Comparison:
         -------
         matplotlib axes
         """
-        import matplotlib.pyplot as plt
+        if ax is None:
+            import matplotlib.pyplot as plt
 
-        ax = plt.subplots(figsize=(7, 0.5 * len(self.results) + 1.5), layout="constrained")[1] if ax is None else ax
+            ax = plt.subplots(figsize=(7, 0.5 * len(self.results) + 1.5), layout="constrained")[1]
         for i, r in enumerate(self.results):
             per_task = _nanmean(r.scores)
             ax.plot(per_task, np.full(len(per_task), i), "o", color="0.7", markersize=5)

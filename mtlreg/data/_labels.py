@@ -13,7 +13,7 @@ def is_missing(value) -> bool:
     """None, NaN, pandas' NA and NaT."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(value, float | np.floating | np.datetime64) and bool(value != value)
+    return isinstance(value, float | np.floating | np.datetime64 | np.timedelta64) and bool(value != value)
 
 
 def missing_mask(values: np.ndarray) -> np.ndarray:
@@ -83,17 +83,34 @@ def group_rows(tasks):
 
 
 def label_matrix(Y, name="Y"):
-    """Labels of shared rows: values (n, T), a mask of the observed ones, column names or None."""
+    """Labels of shared rows: values (n, T), a mask of the observed ones, column names or None.
+
+    A label that is masked in a masked array is not observed.
+    """
     container = kind(Y)
     names = list(Y.columns) if container in FRAMES else None
     if container is None and getattr(Y, "name", None) is not None and hasattr(Y, "to_numpy"):
         names = [Y.name]
-    values = to_numpy(Y) if container is not None or hasattr(Y, "__array__") else _from_lists(Y)
+    if isinstance(Y, np.ma.MaskedArray):
+        values = _unmasked(Y)
+    else:
+        values = to_numpy(Y) if container is not None or hasattr(Y, "__array__") else _from_lists(Y)
     if values.ndim == 1:
         values = values[:, None]
     if values.ndim != 2:
         raise ValueError(f"{name} must have shape (n_samples, n_tasks), got {values.shape}.")
+    if values.dtype.kind == "c":
+        raise ValueError(
+            f"Complex data not supported: {name} has dtype {values.dtype}; give the real part or the modulus."
+        )
     return values, ~missing_mask(values), names
+
+
+def _unmasked(Y):
+    """A masked array as a plain one, NaN, NaT or None where it is masked."""
+    values = Y.data.astype(Y.dtype if Y.dtype.kind in "fcmM" else object)
+    values[np.ma.getmaskarray(Y)] = None  # NumPy makes NaN or NaT of it
+    return values
 
 
 def _from_lists(Y):

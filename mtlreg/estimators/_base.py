@@ -69,10 +69,14 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
             verbose=work.verbose,
             callback=callbacks.on_certificate(lambda state: named | work._values(encoding, table, state)),
         )
-        work.__dict__.update(named, **work._values(encoding, table, solution), **work._quality(solution))
-        self.__dict__ = work.__dict__
+        self._learn(named | work._values(encoding, table, solution) | work._quality(solution))
         callbacks.end()
         return self
+
+    def _learn(self, attributes):
+        """Put fitted attributes in the place of those of an earlier fit, all at once."""
+        kept = {name: value for name, value in vars(self).items() if not name.endswith("_")}
+        self.__dict__ = kept | attributes
 
     def alpha_max(self, X, y, sample_weight=None):
         """The smallest ``alpha`` for which all penalised coefficients are zero.
@@ -144,7 +148,7 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
         named = work._names(encoding, table)
         for alpha, solution in zip(grid, work._path_solutions(encoding, grid), strict=True):
             model = copy.copy(work).with_strength(float(alpha))
-            model.__dict__.update(named, **work._values(encoding, table, solution), **work._quality(solution))
+            model._learn(named | work._values(encoding, table, solution) | work._quality(solution))
             yield model
 
     def _path_solutions(self, encoding, grid):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from mtlreg.data import split_task_column
-from mtlreg.encoding import class_targets
+from mtlreg.data._labels import infer_dtype
+from mtlreg.encoding import class_targets, class_weights
 from mtlreg.estimators._base import MultiTaskBase
+from mtlreg.losses import Logistic, Softmax
 from mtlreg.metrics import multitask_score
 from mtlreg.validation import read_table
 
@@ -24,22 +26,29 @@ def _probabilistic(estimator):
 
 def _check_labels(labels, task):
     """Refuse labels of a task that are no classes."""
+    labels = infer_dtype(labels)
     if labels.dtype.kind == "f" and (labels != np.rint(labels)).any():
         example = labels[labels != np.rint(labels)][0]
         raise ValueError(
             f"Unknown label type: continuous. Task {task!r} has labels such as {example:g}, which are no classes: use "
             "a regressor, such as BlockSparseRegressor."
         )
-    if labels.dtype.kind == "O" and len({isinstance(label, str) for label in labels}) > 1:
-        raise TypeError(f"Task {task!r} mixes strings and other labels in y: use one type.")
+    _check_order(labels, f"y of task {task!r}")
+
+
+def _check_order(labels, name):
+    if labels.dtype.kind != "O":
+        return
+    try:
+        np.unique(labels)
+    except TypeError as error:
+        raise TypeError(f"{name} has labels that cannot be sorted ({error}): use one type, such as str.") from None
 
 
 class ClassifierBase(ClassifierMixin, MultiTaskBase):
     """Base of the classifiers."""
 
     def _read_targets(self, X, y, sample_weight):
-        if len(getattr(y, "shape", ())) == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
         table = read_table(self, X, y, sample_weight, numeric=False)
         losses = self._task_losses(table)
         for t, (task, loss) in enumerate(zip(table.task_names, losses, strict=True)):
@@ -49,8 +58,10 @@ class ClassifierBase(ClassifierMixin, MultiTaskBase):
                     "'squared_hinge'; more than two classes are found from y."
                 )
             _check_labels(table.labels_of(t)[0], task)
-        targets = class_targets(table, losses, self.class_weight, self.single_class, self.multi_class)
-        return table, targets
+        if table.stacked:
+            _check_order(table.y, "y")
+        table.weights = class_weights(table, self.class_weight)
+        return table, class_targets(table, losses, self.single_class, self.multi_class)
 
     def _learned(self, encoding, table):
         classes = [target.classes for target in encoding.targets]
@@ -75,14 +86,11 @@ class ClassifierBase(ClassifierMixin, MultiTaskBase):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_tasks)
         """
-        pieces = [(rows, classes[self._winners(eta, classes)]) for rows, eta, classes in self._by_task(X)]
+        pieces = [(rows, classes[_winners(eta, classes)]) for rows, eta, classes, _ in self._by_task(X)]
         if self.task_feature is None:
             blocks = [labels for _, labels in pieces]
             return blocks[0] if self._single else _columns(blocks)
-        out = np.empty(sum(len(rows) for rows, _ in pieces), dtype=self.classes_.dtype)
-        for rows, labels in pieces:
-            out[rows] = labels
-        return out
+        return _by_row(pieces, self.classes_.dtype)
 
     def decision_function(self, X):
         """Linear predictors.
@@ -95,22 +103,27 @@ class ClassifierBase(ClassifierMixin, MultiTaskBase):
         -------
         ndarray or list of ndarrays
             Two classes: positive for the second one. First door: (n_samples,) or (n_samples, n_classes) for a 1-D y;
-            (n_samples, n_tasks) if all tasks have two classes, else a list with one array a task. Task column:
+            (n_samples, n_tasks) if all tasks have at most two classes, else a list with one array a task. Task column:
             (n_samples,) for two classes, else (n_samples, n_classes) with -inf at classes the row's task does not have.
+            A task of one class (``single_class="constant"``) has no linear predictor: where the tasks have two classes
+            in all, it gets 1 for the second of them and -1 for the first, else 1 (among columns of classes, 0).
         """
         if self.task_feature is None:
-            blocks = [_decision(eta, classes) for _, eta, classes in self._by_task(X)]
+            blocks = [self._decision(eta, classes) for _, eta, classes, _ in self._by_task(X)]
             if self._single:
                 return blocks[0]
             return np.stack(blocks, axis=1) if all(b.ndim == 1 for b in blocks) else blocks
         check_is_fitted(self)
         if len(self.classes_) == 2:
-            return self._scatter(X, _signed, np.nan, self.classes_[1:])[:, 0]
-        return self._scatter(X, _class_scores, -np.inf, self.classes_)
+            pieces = [(rows, self._decision(eta, classes)) for rows, eta, classes, _ in self._by_task(X)]
+            return _by_row(pieces, self.coef_.dtype)
+        return self._scatter(X, lambda eta, classes, _: _class_scores(eta, classes), -np.inf)
 
     @available_if(_probabilistic)
     def predict_proba(self, X):
         """Class probabilities (for losses that have them).
+
+        One-vs-rest tasks: those of each class against the rest, divided by their sum.
 
         Parameters
         ----------
@@ -123,10 +136,10 @@ class ClassifierBase(ClassifierMixin, MultiTaskBase):
             over all ``classes_``, zero at classes the row's task does not have.
         """
         if self.task_feature is None:
-            blocks = [_probabilities(eta, classes) for _, eta, classes in self._by_task(X)]
+            blocks = [_probabilities(eta, classes, loss) for _, eta, classes, loss in self._by_task(X)]
             return blocks[0] if self._single else blocks
         check_is_fitted(self)
-        return self._scatter(X, _probabilities, 0.0, self.classes_)
+        return self._scatter(X, _probabilities, 0.0)
 
     @available_if(_probabilistic)
     def predict_log_proba(self, X):
@@ -156,39 +169,38 @@ class ClassifierBase(ClassifierMixin, MultiTaskBase):
     # -- pieces ------------------------------------------------------------------------------------------------
 
     def _by_task(self, X):
-        """``(rows, predictors, classes)`` of every task there is in X."""
+        """``(rows, predictors, classes, loss)`` of every task there is in X."""
         eta, codes = self._predictors(X)
         if codes is None:
-            edges = np.concatenate([[0], np.cumsum(self._widths)])
             every = np.arange(eta.shape[0])
-            for t, classes in enumerate(self._task_class_list):
-                yield every, eta[:, edges[t] : edges[t + 1]], classes
+            blocks = np.split(eta, np.cumsum(self._widths)[:-1], axis=1)
+            yield from ((every, *task) for task in zip(blocks, self._task_class_list, self._losses, strict=True))
             return
         for t in np.unique(codes):
             rows = np.flatnonzero(codes == t)
             if t < 0 and any(len(c) != len(self.classes_) for c in self._task_class_list):
                 raise ValueError("unseen_task='mean' needs the same classes in all tasks.")
-            yield rows, eta[rows, : self._widths[max(t, 0)]], self._task_class_list[max(t, 0)]
+            t = max(t, 0)
+            yield rows, eta[rows, : self._widths[t]], self._task_class_list[t], self._losses[t]
 
-    @staticmethod
-    def _winners(eta, classes):
-        if len(classes) == 1:
-            return np.zeros(eta.shape[0], dtype=int)
-        return (eta[:, 0] > 0).astype(int) if eta.shape[1] == 1 else np.argmax(eta, axis=1)
+    def _decision(self, eta, classes):
+        """Linear predictors of a task: one column for two classes, and for one a sign as if there were two."""
+        if len(classes) > 2:
+            return eta
+        if len(classes) == 2:
+            return eta[:, 0]
+        known = {label for task in self._task_class_list for label in task.tolist()}
+        first = len(known) == 2 and classes.tolist()[0] == min(known)
+        return np.full(len(eta), -1 if first else 1, dtype=eta.dtype)
 
-    def _scatter(self, X, function, fill, columns):
-        """``function(eta, classes)`` of every task in an array over ``columns``, ``fill`` elsewhere."""
-        pieces = [(rows, function(eta, classes), classes) for rows, eta, classes in self._by_task(X)]
-        n = sum(len(rows) for rows, _, _ in pieces)
-        out = np.full((n, len(columns)), fill, dtype=np.result_type(*(p.dtype for _, p, _ in pieces)))
-        for rows, values, classes in pieces:
-            at = [0] if values.ndim == 1 else np.searchsorted(columns, classes)
-            out[np.ix_(rows, at)] = values[:, None] if values.ndim == 1 else values
-        if function is _signed:
-            for rows, _, classes in pieces:
-                if len(classes) == 1:
-                    out[rows] = 1.0 if classes[0] == self.classes_[1] else -1.0
-        return out
+    def _scatter(self, X, function, fill):
+        """``function(eta, classes, loss)`` of every task over all classes, ``fill`` at those it does not have."""
+        pieces = []
+        for rows, eta, classes, loss in self._by_task(X):
+            block = np.full((len(rows), len(self.classes_)), fill, dtype=eta.dtype)
+            block[:, np.searchsorted(self.classes_, classes)] = function(eta, classes, loss)
+            pieces.append((rows, block))
+        return _by_row(pieces, self.coef_.dtype)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -200,12 +212,11 @@ class ClassifierBase(ClassifierMixin, MultiTaskBase):
         return tags
 
 
-def _decision(eta, classes):
-    return eta[:, 0] if len(classes) <= 2 else eta
-
-
-def _signed(eta, classes):
-    return eta[:, 0]
+def _winners(eta, classes):
+    """Positions of the predicted classes."""
+    if len(classes) == 1:
+        return np.zeros(len(eta), dtype=int)
+    return (eta[:, 0] > 0).astype(int) if len(classes) == 2 else np.argmax(eta, axis=1)
 
 
 def _class_scores(eta, classes):
@@ -215,23 +226,25 @@ def _class_scores(eta, classes):
     return np.concatenate([-eta, eta], axis=1) if len(classes) == 2 else eta
 
 
-def _probabilities(eta, classes):
+def _probabilities(eta, classes, loss):
     if len(classes) == 1:
         return np.ones_like(eta)
+    if loss.name == "softmax":
+        return loss.inverse_link(eta)
+    scores = _class_scores(eta, classes)
     if len(classes) == 2:
-        p = _sigmoid(eta)
-        return np.concatenate([_sigmoid(-eta), p], axis=1)
-    return _softmax(eta)
+        return loss.inverse_link(scores)
+    # sigmoids divided by their sum, from their logarithms: they may all underflow
+    return Softmax().inverse_link(-Logistic().value(1, scores))
 
 
-def _sigmoid(eta):
-    e = np.exp(-np.abs(eta))
-    return np.where(eta >= 0, 1 / (1 + e), e / (1 + e))
-
-
-def _softmax(eta):
-    e = np.exp(eta - eta.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
+def _by_row(pieces, dtype):
+    """Values of the rows of every task in the order of the rows."""
+    n = sum(len(rows) for rows, _ in pieces)
+    out = np.empty((n, *pieces[0][1].shape[1:]), dtype=dtype)
+    for rows, values in pieces:
+        out[rows] = values
+    return out
 
 
 def _columns(blocks):

@@ -29,14 +29,34 @@ class _AnyPenalty:
     """A penalty given as an object."""
 
     strength = "penalty__alpha"
+    _default_alpha = 1.0
 
     def with_strength(self, alpha):
         """Give the penalty this strength; returns the estimator."""
         return self.set_params(penalty=self._make_penalty().with_alpha(alpha))
 
+    def set_params(self, **params):
+        """Set parameters by name; those of the penalty as ``penalty__alpha``, in a copy of it.
+
+        Parameters
+        ----------
+        **params : dict
+
+        Returns
+        -------
+        self
+        """
+        inner = {name: params.pop(name) for name in list(params) if name.startswith("penalty__")}
+        super().set_params(**params)
+        if inner:
+            # None becomes the penalty it stands for, and the caller's own penalty stays as it is
+            penalty = self._make_penalty()
+            self.penalty = penalty.set_params(**{name.removeprefix("penalty__"): inner[name] for name in inner})
+        return self
+
     def _make_penalty(self):
         if self.penalty is None:
-            return L21()
+            return L21(self._default_alpha)
         if not isinstance(self.penalty, Penalty):
             raise TypeError(
                 f"{type(self).__name__}(penalty={self.penalty!r}): give a Penalty, such as mtlreg.L21(0.1)."
@@ -144,7 +164,9 @@ class MultiTaskRegressor(_AnyPenalty, RegressorBase):
     Parameters
     ----------
     penalty : Penalty, default=None
-        What the tasks share; None is ``L21()``. Its parameters are reached as ``penalty__alpha`` in a grid search.
+        What the tasks share; None is ``L21()``. Its parameters are reached as ``penalty__alpha`` in a grid search and
+        in `set_params`, which puts the default penalty in the place of None; those of a compound penalty's parts by
+        their names, as ``penalty__shared__alpha``.
     loss : str, Loss, dict or list, default="squared"
         One loss for all tasks, or a dict by task label or list in the order of ``tasks_``. Regression, binary
         ("logistic", labels 0 and 1) and count tasks ("poisson") can be mixed; `predict` gives each task's conditional
@@ -166,7 +188,9 @@ class MultiTaskClassifier(_AnyPenalty, ClassifierBase):
     Parameters
     ----------
     penalty : Penalty, default=None
-        What the tasks share; None is ``L21()``. Its parameters are reached as ``penalty__alpha`` in a grid search.
+        What the tasks share; None is ``L21(0.01)``. Its parameters are reached as ``penalty__alpha`` in a grid search
+        and in `set_params`, which puts the default penalty in the place of None; those of a compound penalty's parts by
+        their names, as ``penalty__shared__alpha``.
     loss : str, Loss, dict or list, default="logistic"
         "logistic" or "squared_hinge"; a dict by task label or a list in the order of ``tasks_`` for one each.
     {common}
@@ -177,3 +201,6 @@ class MultiTaskClassifier(_AnyPenalty, ClassifierBase):
     task_classes_ : dict
         With a task column: the classes of every task.
     """
+
+    # at W = 0 a task's logistic gradient is at most half the scale of the feature: alpha=1 would leave nothing
+    _default_alpha = 0.01

@@ -6,6 +6,7 @@ import inspect
 import numbers
 
 from mtlreg.losses import Loss
+from mtlreg.validation import as_float_array
 
 __all__ = ["check_parameters", "parameters"]
 
@@ -25,13 +26,13 @@ _COMMON = {
         None,
         """task_weight : None, "balanced", dict or array-like, default=None
     None: every label counts the same. "balanced": every task counts the same. A dict (task label -> factor) or an array
-    in the order of ``tasks_`` multiplies the default.""",
+    in the order of ``tasks_``, of factors > 0, multiplies the default.""",
     ),
     "feature_weights": (
         None,
         """feature_weights : array-like of shape (n_features,), default=None
-    Weight f_j of each feature in the penalty ``Omega(diag(f) W)``: 0 for never penalised, inf for excluded. The task
-    column is not counted.""",
+    Weight f_j of each feature in the penalty ``Omega(diag(f) W)``: 0 for never penalised (not with ``positive=True``),
+    inf for excluded. The task column is not counted.""",
     ),
     "task_feature": (
         None,
@@ -106,7 +107,8 @@ tasks_ : ndarray of shape (n_tasks,)
 columns_ : list of (task, class)
     What each row of ``coef_`` belongs to; the class is None for numbers.
 components_ : dict
-    Parts of ``coef_`` by name, for compound penalties; ``{"coef": coef_}`` for others.
+    Parts of ``coef_`` by name, for compound penalties; ``{"coef": coef_}`` for others. Coefficients that are not
+    penalised (``feature_weights`` 0) are in the first part.
 n_iter_ : int
 dual_gap_ : float
     Certified bound on ``objective_`` minus the optimum.
@@ -196,6 +198,19 @@ def check_parameters(estimator):
         raise ValueError(f"{name}(class_weight={weight!r}): give None, 'balanced' or a dict.")
     if not isinstance(estimator.loss, str | Loss | dict | list | tuple):
         raise TypeError(f"{name}(loss={estimator.loss!r}): give a name, a Loss, or a dict or list with one per task.")
+    _check_constraint(estimator)
+
+
+def _check_constraint(estimator):
+    # the constraint is part of the penalty, which does not see features of weight 0
+    weights = estimator.feature_weights
+    if weights is None or not estimator._make_penalty().constrained:
+        return
+    if (as_float_array(weights, "feature_weights") == 0).any():
+        raise ValueError(
+            f"{type(estimator).__name__}: positive=True does not reach features with feature_weights 0, which the "
+            "penalty never sees: give them a small weight > 0 instead."
+        )
 
 
 def _check_real(owner, name, value):

@@ -7,6 +7,8 @@ A penalty is a dataclass with scikit-learn's ``get_params`` / ``set_params``. It
 from __future__ import annotations
 
 import copy
+import math
+import numbers
 
 from array_api_compat import array_namespace
 from sklearn.base import BaseEstimator
@@ -22,7 +24,7 @@ class Penalty(BaseEstimator):
     """
 
     alpha: float
-    #: Places in the order of a `Chain`: 0 differences, 1 entries, 2 row groups; None: cannot be chained.
+    #: Place in the order of a `Chain`: 0 differences of tasks, 1 entries, 2 row groups; None: cannot be chained.
     chain_rank: int | None = None
 
     def value(self, W):
@@ -52,12 +54,17 @@ class Penalty(BaseEstimator):
 
     def check(self):
         """Raise a ValueError or TypeError that names a parameter out of its range."""
-        check_number(self, "alpha", low=0.0)
+        check_number(self, "alpha", low=0.0, finite=True)
 
     @property
     def null(self):
         """Whether the penalty is zero everywhere, so that every coefficient is a free direction."""
         return False
+
+    @property
+    def constrained(self):
+        """Whether coefficients are restricted to be >= 0, from which an unpenalised feature would be exempt."""
+        return bool(getattr(self, "positive", False))
 
     @property
     def part_names(self):
@@ -148,7 +155,7 @@ class HomogeneousPenalty(Penalty):
 
     def check(self):
         super().check()
-        check_number(self, "alpha_ridge", low=0.0)
+        check_number(self, "alpha_ridge", low=0.0, finite=True)
 
     @property
     def null(self):
@@ -172,17 +179,17 @@ def largest_scale(feasible, upper=1.0):
     return low
 
 
-def check_number(owner, name, low=None, high=None, low_open=False):
-    """Raise if parameter ``name`` of ``owner`` is not a number in [low, high]."""
+def check_number(owner, name, low=None, high=None, low_open=False, finite=False):
+    """Raise if parameter ``name`` of ``owner`` is not a number in [low, high], or is infinite where it must not be."""
     value = getattr(owner, name)
     label = f"{type(owner).__name__}({name}={value!r})"
-    if isinstance(value, bool) or not hasattr(value, "__float__"):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{label}: {name} must be a number, got {type(value).__name__}.")
     number = float(value)
     below = low is not None and (number <= low if low_open else number < low)
-    above = high is not None and number > high
+    above = (high is not None and number > high) or (finite and number == math.inf)
     if number != number or below or above:
-        bounds = f"{'(' if low_open else '['}{low}, {'inf' if high is None else high}]"
+        bounds = f"{'(' if low_open else '['}{low}, {'inf' if high is None else high}{')' if finite else ']'}"
         raise ValueError(f"{label}: {name} must be in {bounds}.")
 
 

@@ -12,8 +12,70 @@ from mtlreg.penalties._base import HomogeneousPenalty, Penalty
 __all__ = ["Chain", "InfimalConvolution", "Transposed"]
 
 
+class NamedParts:
+    """``get_params`` and ``set_params`` that reach ``parts`` by name, as those of scikit-learn's Pipeline do."""
+
+    #: what an entry of ``parts`` is, and whether it may be a penalty without a name, called by its class then
+    _entry = "(name, penalty) pair"
+    _nameless = False
+
+    def _pair(self, entry):
+        """``(name, part)`` of an entry of ``parts``, None of one that is neither."""
+        if self._nameless and isinstance(entry, Penalty):
+            return type(entry).__name__.lower(), entry
+        paired = isinstance(entry, list | tuple) and len(entry) == 2 and isinstance(entry[0], str)
+        return tuple(entry) if paired else None
+
+    def _pairs(self):
+        """All pairs; what is not one is left to `_check_pairs`."""
+        entries = self.parts if isinstance(self.parts, list | tuple) else ()
+        return [pair for pair in map(self._pair, entries) if pair]
+
+    def get_params(self, deep=True):
+        own, inner = super().get_params(deep=False), {}
+        for name, part in self._pairs() if deep else ():
+            inner[name] = part
+            if isinstance(part, Penalty):
+                inner |= {f"{name}__{key}": value for key, value in part.get_params().items()}
+        return inner | own
+
+    def set_params(self, **params):
+        if "parts" in params:
+            self.parts = params.pop("parts")
+        pairs = self._pairs()
+        if any(name in params for name, _ in pairs):
+            # a new list, for the old one is the caller's
+            self.parts = [(name, params.pop(name, part)) for name, part in pairs]
+        return super().set_params(**params)
+
+    def _check_pairs(self):
+        owner = type(self).__name__
+        wanted = f"{owner}(parts=...) needs a list with a {self._entry} for each part"
+        if not isinstance(self.parts, list | tuple):
+            raise TypeError(f"{wanted}, got {type(self.parts).__name__}.")
+        for k, entry in enumerate(self.parts):
+            if self._pair(entry) is None:
+                raise TypeError(f'{wanted}, such as ("shared", L21()); entry {k} is {entry!r}.')
+        own = sorted(self.get_params(deep=False))
+        for name, _ in self._pairs():
+            if not name or "__" in name or name in own:
+                raise ValueError(
+                    f"{owner}: {name!r} cannot name a part, whose parameters are reached as name__alpha: give a name "
+                    f"without '__' that is none of {own}."
+                )
+
+    @property
+    def constrained(self):
+        return any(part.constrained for _, part in self._pairs() if isinstance(part, Penalty))
+
+
+def _check_distinct(owner, names):
+    if len(set(names)) < len(names):
+        raise ValueError(f"{owner}: the parts' names {list(names)} are not distinct.")
+
+
 @dataclass(eq=False, repr=False)
-class InfimalConvolution(Penalty):
+class InfimalConvolution(NamedParts, Penalty):
     """``Omega(W) = alpha min { sum_k Omega_k(W_k) : sum_k W_k = W }``, a compound of named parts.
 
     The conjugate is the sum of the parts' conjugates, and W = 0 is optimal iff it is for every part alone.
@@ -22,7 +84,8 @@ class InfimalConvolution(Penalty):
     Parameters
     ----------
     parts : list of (name, Penalty)
-        At least two; the names become the keys of ``components_``.
+        At least two; the names become the keys of ``components_`` and reach the parts' parameters, as in
+        ``set_params(shared__alpha=0.5)``.
     alpha : float, default=1.0
         Strength, >= 0.
 
@@ -37,7 +100,7 @@ class InfimalConvolution(Penalty):
 
     @property
     def part_names(self):
-        return tuple(name for name, _ in self.parts)
+        return tuple(name for name, _ in self._pairs())
 
     def _scaled(self):
         return [part.with_alpha(self.alpha * part.alpha) for _, part in self.parts]
@@ -60,10 +123,10 @@ class InfimalConvolution(Penalty):
 
     def check(self):
         super().check()
+        self._check_pairs()
         if len(self.parts) < 2:
             raise ValueError("InfimalConvolution(parts=...) needs at least two (name, penalty) pairs.")
-        if len(set(self.part_names)) < len(self.parts):
-            raise ValueError(f"InfimalConvolution: the parts' names {list(self.part_names)} are not distinct.")
+        _check_distinct("InfimalConvolution", self.part_names)
         if self.alpha == 0:
             raise ValueError("InfimalConvolution(alpha=0) does not determine the split: give alpha > 0.")
         for name, part in self.parts:
@@ -77,16 +140,18 @@ class InfimalConvolution(Penalty):
 
 
 @dataclass(eq=False, repr=False)
-class Chain(HomogeneousPenalty):
+class Chain(NamedParts, HomogeneousPenalty):
     """``Omega(W) = alpha sum_k Omega_k(W) + (alpha_ridge / 2) |W|_F^2``, all on the same W.
 
-    Only sums whose proximal operator is the composition of the parts' operators are taken: differences between
-    neighbouring tasks, then entries, then row groups. ``alpha`` multiplies the parts' own ``alpha``.
+    Only sums whose proximal operator is the composition of the parts' operators are taken: entries (`L1`), then row
+    groups (`L21`, `L1Linf`, `L1Lq`, `SparseGroup`). The order has a place before both, ``chain_rank = 0``, for
+    differences between neighbouring tasks. ``alpha`` multiplies the parts' own ``alpha``.
 
     Parameters
     ----------
-    parts : list of Penalty
-        In any order; at most one of each kind, without ridges of their own.
+    parts : list of Penalty or (name, Penalty)
+        In any order; at most one of each kind, without ridges of their own. The names reach the parts' parameters, as
+        in ``set_params(l1__alpha=0.5)``; a part without one is called by its class, in lower case.
     alpha : float, default=1.0
         Strength, >= 0.
     alpha_ridge : float, default=0.0
@@ -100,18 +165,18 @@ class Chain(HomogeneousPenalty):
     parts: list = field(default_factory=list)
     alpha: float = 1.0
     alpha_ridge: float = 0.0
+    _entry = "penalty or (name, penalty) pair"
+    _nameless = True
+
+    def _sorted(self):
+        return sorted((part for _, part in self._pairs()), key=lambda part: part.chain_rank)
 
     def _ordered(self):
-        ordered = sorted(self.parts, key=lambda part: part.chain_rank)
-        return [part.with_alpha(self.alpha * part.alpha) for part in ordered]
-
-    @property
-    def _positive(self):
-        return any(getattr(part, "positive", False) for part in self.parts)
+        return [part.with_alpha(self.alpha * part.alpha) for part in self._sorted()]
 
     @property
     def null(self):
-        return super().null and not self._positive
+        return super().null and not self.constrained
 
     def norm_value(self, W):
         return sum(part.norm_value(W) for part in self._ordered())
@@ -123,23 +188,25 @@ class Chain(HomogeneousPenalty):
 
     def check(self):
         super().check()
+        self._check_pairs()
         if not self.parts:
             raise ValueError("Chain(parts=...) needs at least one penalty.")
-        for part in self.parts:
+        for _, part in self._pairs():
             if not isinstance(part, HomogeneousPenalty) or part.chain_rank is None:
                 raise TypeError(f"Chain: {part!r} has no place in a chain; see the docstring.")
             part.check()
             if part.alpha_ridge:
                 raise ValueError(f"Chain: {part!r} has a ridge of its own; give the Chain's alpha_ridge instead.")
-        if all(part.alpha == 0 for part in self.parts):
+        if all(part.alpha == 0 for _, part in self._pairs()):
             raise ValueError("Chain: every part has alpha=0; give alpha=0 to the Chain instead.")
-        if self._positive and self.alpha == 0 and self.alpha_ridge == 0:
+        if self.constrained and self.alpha == 0 and self.alpha_ridge == 0:
             raise ValueError("Chain(alpha=0) with positive parts has no certificate: give a small alpha or a ridge.")
-        for a, b in pairwise(sorted(self.parts, key=lambda part: part.chain_rank)):
+        for a, b in pairwise(self._sorted()):
             if a.chain_rank == b.chain_rank:
                 raise ValueError(f"Chain: the proximal operators of {a!r} and {b!r} do not compose; give one of them.")
-            if getattr(b, "positive", False) != getattr(a, "positive", False):
+            if a.constrained != b.constrained:
                 raise ValueError(f"Chain: {a!r} and {b!r} differ in positive; set it on both.")
+        _check_distinct("Chain", [name for name, _ in self._pairs()])
 
 
 @dataclass(eq=False, repr=False)
@@ -185,6 +252,10 @@ class Transposed(Penalty):
     @property
     def null(self):
         return self._scaled().null
+
+    @property
+    def constrained(self):
+        return isinstance(self.penalty, Penalty) and self.penalty.constrained
 
     def check(self):
         super().check()

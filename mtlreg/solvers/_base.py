@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 import warnings
@@ -10,7 +11,7 @@ from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
-__all__ = ["Solution", "State", "solve"]
+__all__ = ["Solution", "State", "check_finite", "solve"]
 
 
 @dataclass
@@ -114,7 +115,9 @@ def solve(
     if solver == "auto" and not nothing_to_fit:
         problem = reduce(problem)
     run = _Run(problem, tol, problem.null.value if scale is None else scale, verbose)
-    if start is None or start.x.shape != problem.zero.shape:
+    check_finite(run.scale)
+    # a start outside the penalty's domain (a constraint that is new) is worth nothing
+    if start is None or start.x.shape != problem.zero.shape or problem.penalty.value(start.x) == float("inf"):
         state = State(problem.zero, problem.null.Z)
     else:
         state = State(start.x, None if problem.free is None else start.Z)
@@ -132,6 +135,15 @@ def solve(
     if warn and not run.reached and not told_to_stop:
         run.warn()
     return run.solution()
+
+
+def check_finite(value):
+    """Raise a ValueError where numbers have overflowed."""
+    if not math.isfinite(value):
+        raise ValueError(
+            "The objective or its curvature overflows: X, y or the weights hold numbers too large for their dtype. "
+            "Rescale them (standardize=True, or another unit of y), or give float64."
+        )
 
 
 class _Run:

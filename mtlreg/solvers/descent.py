@@ -15,6 +15,7 @@ from scipy import sparse
 
 from mtlreg.designs import StackedDesign
 from mtlreg.kernels import for_array
+from mtlreg.solvers._base import check_finite
 
 __all__ = ["Columns", "coordinate_descent", "handles"]
 
@@ -85,8 +86,8 @@ def _extrapolated(problem, columns, iterates, residual, Z):
     def objective(W, state):
         return columns.half_squares(state) + problem.penalty.value(W)
 
-    better = objective(candidate, columns.residual(candidate, Z)) < objective(last, residual)
-    return candidate if better else last
+    reached = objective(last, residual)  # first: `Columns.residual` begins a new account of the free directions
+    return candidate if objective(candidate, columns.residual(candidate, Z)) < reached else last
 
 
 class Columns:
@@ -115,6 +116,7 @@ class Columns:
         else:
             sums = np.broadcast_to(design.square_sums(problem.column_weights), design.shape_w)
         self.curvature = sums.max(axis=1).astype(np.float64) * (1 + 1e-12)
+        check_finite(float(self.curvature.max(initial=0.0)))
 
     def _explicit(self, design):
         """X - U K, formed."""

@@ -8,6 +8,8 @@ O'Donoghue & Candes (2015), Adaptive restart for accelerated gradient schemes, F
 
 from __future__ import annotations
 
+from mtlreg.solvers._base import check_finite
+
 __all__ = ["fista"]
 
 CHECK_EVERY = 10
@@ -19,6 +21,7 @@ def fista(problem, state, *, max_iter, tolerance):
     x, eta = state.x, problem.predictors(state.x)
     previous, eta_previous, momentum = x, eta, 1.0
     lipschitz = max(problem.lipschitz(), float(xp.finfo(problem.design.dtype).smallest_normal))
+    check_finite(lipschitz)
     Z, check, n_iter, still = state.Z, 0, 0, 0
     yield state
     while True:
@@ -38,6 +41,7 @@ def fista(problem, state, *, max_iter, tolerance):
             if _majorised(problem, point, eta, eta_ahead, step, G, lipschitz, Z):
                 break
             lipschitz *= 1.5
+            check_finite(lipschitz)
         # the momentum points uphill: forget it
         if float(xp.sum((ahead - x) * (x - previous))) > 0:
             momentum = 1.0
