@@ -33,14 +33,20 @@ def test_search_has_a_best_candidate(namespace):
     assert namespace[2]["search"].best_score_ > 0.9
 
 
+def test_path_search_keeps_most_of_the_score(namespace):
+    search = namespace[3]["search"]
+    assert set(search.best_params_) == {"alpha"}
+    assert search.best_score_ > 0.9
+
+
 def test_mixed_losses_predict_means(namespace):
-    mean = namespace[3]["mean"]
+    mean = namespace[4]["mean"]
     assert mean.shape == (80, 3)
     assert (0 < mean[:, 1]).all() and (mean[:, 1] < 1).all() and (mean[:, 2] > 0).all()
 
 
 def test_certificate_is_reached(namespace):
-    assert namespace[4]["model"].converged_
+    assert namespace[5]["model"].converged_
 
 
 def test_commands_stand_in_the_readme():
