@@ -100,10 +100,13 @@ class FreeDirections:
             u = u + self._column_weights * (parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1))
         return u
 
-    def solve(self, eta, Z):
-        """The minimising Z for predictors ``eta``, started at ``Z``; also ``converged`` (bool)."""
+    def solve(self, eta, Z, precision=0.0):
+        """The minimising Z for predictors ``eta``, started at ``Z``; also ``converged`` (bool).
+
+        The gradient by Z is brought below ``precision``, relative to the size of its terms, or to rounding.
+        """
         xp = array_namespace(eta)
-        value, gradient, active = self._evaluate(eta, Z)
+        value, gradient, active = self._evaluate(eta, Z, precision)
         damping = xp.zeros_like(value)
         stalls = xp.zeros_like(value)
         for _ in range(MAX_NEWTON):
@@ -111,7 +114,7 @@ class FreeDirections:
                 return Z, True
             step = self._newton_step(eta + self.predictor(Z), gradient, damping)
             trial = Z + xp.where(self._to_columns(active)[None, :], step, xp.zeros_like(step))
-            new_value, new_gradient, new_active = self._evaluate(eta, trial)
+            new_value, new_gradient, new_active = self._evaluate(eta, trial, precision)
             slack = 4 * xp.finfo(value.dtype).eps * xp.abs(value)
             shorter = self._norms(new_gradient) < self._norms(gradient)
             # a decrease counts only above rounding; inside it the gradient decides
@@ -137,7 +140,7 @@ class FreeDirections:
 
     # -- pieces -----------------------------------------------------------------------------------------------
 
-    def _evaluate(self, eta, Z):
+    def _evaluate(self, eta, Z, precision):
         """Value and "not yet converged" of every group, gradient of every column."""
         xp = array_namespace(eta)
         full = eta + self.predictor(Z)
@@ -148,8 +151,8 @@ class FreeDirections:
         u = self._column_weights * self.losses.gradient(self.y, full)
         gradient = self.design.adjoint(self.design.U, u)
         scale = self.design.adjoint(xp.abs(self.design.U), xp.abs(u))
-        eps = xp.finfo(eta.dtype).eps
-        return value, gradient, self._any_column(xp.abs(gradient) > 8 * eps * scale)
+        precision = max(precision, 8 * float(xp.finfo(eta.dtype).eps))
+        return value, gradient, self._any_column(xp.abs(gradient) > precision * scale)
 
     def _newton_step(self, eta, gradient, damping):
         xp = array_namespace(eta)

@@ -24,13 +24,14 @@ def fista(problem, state, *, max_iter, tolerance):
     check_finite(lipschitz)
     Z, check, n_iter, still = state.Z, 0, 0, 0
     yield state
+    precision = _precision(problem, state)
     while True:
         n_iter += 1
         following = 0.5 * (1 + (1 + 4 * momentum**2) ** 0.5)
         beta = (momentum - 1) / following
         momentum = following
         ahead, eta_ahead = x + beta * (x - previous), eta + beta * (eta - eta_previous)
-        point = problem.smooth(eta_ahead, Z)
+        point = problem.smooth(eta_ahead, Z, precision)
         Z = point.Z
         G = problem.spread(problem.gradient(point.u))
         previous, eta_previous = x, eta
@@ -53,7 +54,14 @@ def fista(problem, state, *, max_iter, tolerance):
             check = 0
             state.x, state.Z, state.n_iter, state.stalled = x, Z, n_iter, still >= 3
             yield state
-            Z = state.Z
+            Z, precision = state.Z, _precision(problem, state)
+
+
+def _precision(problem, state):
+    """How exact the free directions have to be for the present gap; differences of objectives need them exact."""
+    if not problem.losses.smooth_bounded:
+        return 0.0
+    return min(1e-4, 1e-3 * state.certificate.gap / max(problem.null.value, 1e-300))
 
 
 def _majorised(problem, point, eta, eta_ahead, step, G, lipschitz, Z):
