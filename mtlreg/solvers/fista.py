@@ -59,7 +59,7 @@ def fista(problem, state, *, max_iter, tolerance):
 
 def _precision(problem, state):
     """How exact the free directions have to be for the present gap; differences of objectives need them exact."""
-    if not problem.losses.smooth_bounded:
+    if not problem.losses.smooth_bounded or state.certificate is None:
         return 0.0
     return min(1e-4, 1e-3 * state.certificate.gap / max(problem.null.value, 1e-300))
 
