@@ -1,0 +1,60 @@
+"""Which sharing helps on real data? Models side by side, with the baselines that have to be beaten."""
+
+import argparse
+import shlex
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.real import classes, regression
+from benchmarks.real.job import load_data, run
+from benchmarks.real.text import report, section
+
+__all__ = ["main"]
+
+ORDER = ("school", "mfeat", "sarcos", "slump", "wq", "atp1d", "landmine", "parkinsons", "tox21")
+DATA = {name: (regression.DATA | classes.DATA)[name] for name in ORDER}
+
+
+def main(arguments=None):
+    """Run what the arguments say and return the exit status; the text is written after every data set."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(arguments)
+    try:
+        data = load_data()
+    except FileNotFoundError as error:
+        print(f"benchmarks.real: {error}", file=sys.stderr)
+        return 2
+    command = shlex.join(["python", "-m", "benchmarks.real", *arguments])
+    lines = []
+    for name in options.data:
+        clock = time.perf_counter()
+        pairs = [
+            (job, run(job, options.quick, options.cache, options.jobs)) for job in DATA[name].jobs(data, options.quick)
+        ]
+        lines += section(name, DATA[name], pairs, " --quick" if options.quick else "")
+        print(f"{name}: {time.perf_counter() - clock:.0f} s", file=sys.stderr, flush=True)
+        if options.out is not None:
+            options.out.write_text(report(lines, command))
+    print(report(lines, command))
+    return 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.real",
+        description=__doc__,
+        epilog="The environment variable MTLREG_DATA names the folder of the data, with its loaders.py.",
+    )
+    parser.add_argument(
+        "--data", nargs="+", choices=list(DATA), default=list(DATA), metavar="NAME", help=", ".join(DATA)
+    )
+    parser.add_argument("--quick", action="store_true", help="one or two splits, few models: under a minute for each")
+    parser.add_argument("--out", type=Path, help="Markdown file to write")
+    parser.add_argument("--cache", type=Path, help="folder in which an interrupted run resumes")
+    parser.add_argument("--jobs", type=int, help="processes (default: one)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
