@@ -21,11 +21,26 @@ def _landmine(data, quick):
     cases = [(29, n_rows, slice(None)) for n_rows in (20, 40, 80)] + [(19, 80, nineteen)]
     jobs = []
     for n_tasks, n_rows, rows in cases[:1] if quick else cases:
-        splits = few_rows(task[rows], n_rows, 2 if quick else 5)
+        splits = _with_mines(task[rows], y[rows], n_rows, 2 if quick else 5)
         title = f"{n_tasks} tasks, {n_rows} training rows a task"
         figures, options = (AUC,), {"metric": "roc_auc", "task_feature": -1, "few": True}
         jobs.append(Job(title, with_task(X, task)[rows], y[rows], splits, figures, families, **options))
     return jobs
+
+
+def _with_mines(task, y, n_each, n_splits):
+    """Random splits with ``n_each`` training rows a task, mines as frequent as in it: one at least, two classes."""
+    rng = np.random.default_rng(0)
+    splits = []
+    for _ in range(n_splits):
+        parts = []
+        for t in np.unique(task):
+            mines, clutter = (np.flatnonzero((task == t) & (y == label)) for label in (1, 0))
+            n_mines = max(1, round(n_each * len(mines) / (len(mines) + len(clutter))))
+            parts += [rng.choice(mines, n_mines, replace=False), rng.choice(clutter, n_each - n_mines, replace=False)]
+        train = np.sort(np.concatenate(parts))
+        splits.append((train, np.setdiff1d(np.arange(len(y)), train)))
+    return splits
 
 
 def _mfeat(data, quick):
@@ -58,7 +73,8 @@ DATA = {
     "landmine": DataSet(
         "Landmine",
         "Radar features of 14820 spots, 9 features, about 6 % mines, tasks: 29 fields (19: fields 0-9 and 15-23).",
-        "Random training rows in equal number from every field, all others for testing; five random draws.",
+        "Random training rows in equal number from every field, mines as frequent among them as in the field and at least "
+        "one, all others for testing; five random draws.",
         _landmine,
         "19 tasks, 80 rows a task, ridge-type models: independent .740, pooled .727, mean-regularised .754.",
         "dirty (96 s a split at 80 rows), l1linf (11 s a split), sparse_group, and more rows a task.",
