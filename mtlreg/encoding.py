@@ -200,6 +200,8 @@ def encode(table, targets, penalty, *, fit_intercept, standardize, task_weight, 
     """Build the problem of a table under a penalty."""
     dtype = table.X.dtype
     widths = [target.width for target in targets]
+    columns = [(target.task, c) for target in targets for c in target.column_classes]
+    penalty = penalty.bind(columns)
     for target in targets if fit_intercept else []:
         target.centre()
     f = read_feature_weights(feature_weights, table.X.shape[1])
@@ -216,7 +218,6 @@ def encode(table, targets, penalty, *, fit_intercept, standardize, task_weight, 
         design.residualise(losses.expand(weights))
     problem = Problem(design, losses, y, weights, penalty)
     _check_attained(problem, table, targets)
-    columns = [(target.task, c) for target in targets for c in target.column_classes]
     return Encoding(problem, targets, columns, free, f)
 
 

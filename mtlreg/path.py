@@ -51,16 +51,17 @@ class RegularizationPath:
 
 
 def alpha_grid(problem, alphas, eps):
-    """Strengths in decreasing order: as given, or so many on a geometric grid below alpha_max."""
+    """Strengths in decreasing order: as given, or so many on a geometric grid over the penalty's range."""
     if isinstance(alphas, numbers.Integral) and not isinstance(alphas, bool):
         if alphas < 1:
             raise ValueError(f"alphas={alphas!r} must be at least 1.")
         if not 0 < eps < 1:
             raise ValueError(f"eps={eps!r} must be in (0, 1).")
-        top = problem.alpha_max
-        # labels that the free directions fit alone have alpha_max = 0: any strength gives zero
-        top = top if top > 0 else float(np.finfo(np.float64).eps)
-        return np.geomspace(top, top * eps, alphas)
+        low, high = problem.penalty.alpha_range(problem, eps)
+        if high <= 0:  # labels that the free directions fit alone: any strength gives zero
+            high = float(np.finfo(np.float64).eps)
+            low = eps * high
+        return np.geomspace(high, low, alphas)
     grid = np.sort(np.asarray(alphas, dtype=np.float64).ravel())[::-1]
     if not grid.size or not np.isfinite(grid).all() or (grid < 0).any():
         raise ValueError(f"alphas must be a count or finite strengths >= 0, got {alphas!r}.")

@@ -32,9 +32,10 @@ class Fold:
 
 @dataclass
 class MomentFolds:
-    """What all models of a search share: ``folds`` in the order of the splits."""
+    """What all models of a search share: ``folds`` in the order of the splits, ``columns`` as a penalty binds them."""
 
     folds: list
+    columns: list
 
     @classmethod
     def of(cls, models, X, y, sample_weight, splits, scoring):
@@ -59,10 +60,11 @@ class MomentFolds:
         labels = np.where(weights > 0, table.y, 0.0).astype(np.float64)
         if all(model.fit_intercept for model in models):
             labels -= (labels * weights).sum(axis=0) / weights.sum(axis=0, dtype=np.float64)
-        return cls._collect(X, labels, weights, owner, len(splits))
+        columns = [(task, None) for task in table.task_names]
+        return cls._collect(X, labels, weights, owner, len(splits), columns)
 
     @classmethod
-    def _collect(cls, X, labels, weights, owner, n_splits):
+    def _collect(cls, X, labels, weights, owner, n_splits, columns):
         shift = X[:: max(1, len(X) // 1000)].mean(axis=0, dtype=np.float64)
 
         def moments(rows):
@@ -82,12 +84,12 @@ class MomentFolds:
                 for name, rows in (("test", owner == k), ("train", owner != k))
             }
             folds.append(Fold(train, part, defined))
-        return cls(folds)
+        return cls(folds, columns)
 
     def score_path(self, model, grid, k, with_train):
         """What `_score_path` of a search returns, for split k."""
         fold, clock = self.folds[k], time.perf_counter()
-        problem, inverse = _problem(model, fold.train)
+        problem, inverse = _problem(model, fold.train, self.columns)
         mean_x, mean_y = fold.train.means()
         parts = {"test": fold.test, "train": fold.train} if with_train else {"test": fold.test}
         run = {part: {"score": np.full(len(grid), np.nan)} for part in parts}
@@ -124,14 +126,14 @@ def _varies(labels, weights):
     return high > np.where(counted, labels, np.inf).min(axis=0, initial=np.inf)
 
 
-def _problem(model, moments):
+def _problem(model, moments, columns):
     """The problem of a training part, and what its coefficients are multiplied with."""
     inverse = np.ones(len(moments.shift))
     if model.feature_weights is not None:
         inverse = inverse / np.asarray(model.feature_weights, dtype=float)
     if model.standardize:
         inverse = inverse / moments.standard_deviations()
-    penalty = model._make_penalty()
+    penalty = model._make_penalty().bind(columns)
     return moments.problem(penalty.with_alpha(1.0), model.fit_intercept, inverse), inverse
 
 

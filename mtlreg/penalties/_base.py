@@ -49,8 +49,24 @@ class Penalty(BaseEstimator):
         return scale, self.conjugate(scale * V)
 
     def alpha_max(self, G):
-        """The smallest alpha for which W = 0 is optimal, given the loss's gradient G at W = 0."""
-        raise NotImplementedError
+        """The smallest alpha for which W = 0 is optimal, given the loss's gradient G at W = 0.
+
+        Penalties for which there is none leave this out, and give `alpha_range` instead.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no alpha_max: it shrinks, but never to zero.")
+
+    def alpha_range(self, problem, eps):
+        """``(low, high)``: the strengths between which a grid for this problem lies."""
+        top = self.alpha_max(problem.null_gradient)
+        return eps * top, top
+
+    def bind(self, columns):
+        """The penalty for given columns of W, a list of (task, class) pairs; class is None for numbers.
+
+        Structures that the user keys by task (a graph, a tree, an order) are matched to the columns here; raises a
+        ValueError that names the parameter if they do not fit. Penalties without structure return themselves.
+        """
+        return self
 
     def check(self):
         """Raise a ValueError or TypeError that names a parameter out of its range."""
@@ -70,6 +86,26 @@ class Penalty(BaseEstimator):
     def part_names(self):
         """Names of the parts of a compound penalty; empty for a plain one."""
         return ()
+
+    def quadratic(self, n_columns):
+        """M (n_columns, n_columns) with ``Omega(W) = tr(W M W') / 2``, for penalties that are nothing but that."""
+        return None
+
+    def coupling(self, n_columns):
+        """M (n_columns, n_columns) of a part ``tr(W M W') / 2`` that solvers are to treat as smooth; None: no such.
+
+        Of a sum of a quadratic coupling of tasks and a norm, whose proximal operators do not compose.
+        """
+        return None
+
+    @property
+    def proximable(self):
+        """The penalty without its `coupling`: what has a proximal operator."""
+        return self
+
+    def null_columns(self, n_columns):
+        """N (n_columns, c), orthonormal, with ``Omega(W + A N') = Omega(W)`` for every W and A; None: there is none."""
+        return None
 
     def with_alpha(self, alpha):
         """A copy with another strength; parts are shared, not copied, for solvers ask often."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -67,6 +68,11 @@ class NamedParts:
     @property
     def constrained(self):
         return any(part.constrained for _, part in self._pairs() if isinstance(part, Penalty))
+
+    def bind(self, columns):
+        other = copy.copy(self)
+        other.parts = [(name, part.bind(columns)) for name, part in self._pairs()]
+        return other
 
 
 def _check_distinct(owner, names):
