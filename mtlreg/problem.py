@@ -1,11 +1,12 @@
 """The optimisation problem and its certificate.
 
-    P(x) = min_Z  sum_i weight_i l(y_i, (D W)_i + (U Z)_i)  +  Omega(x),        W = x, or the sum of x's parts
+    P(x) = min_Z  sum_i weight_i l(y_i, (D W)_i + (U Z)_i)  +  tr(W M W') / 2  +  Omega(x),
 
-    D(u) = - sum_i weight_i l*(y_i, u_i / weight_i) - Omega*(-D' u)     for every u with U' u = 0
+    D(u, Q) = - sum_i weight_i l*(y_i, u_i / weight_i) - tr(Q M^+ Q') / 2 - Omega*(-D' u - Q)      where U' u = 0
 
-Free directions Z (intercepts, unpenalised features) are minimised out exactly before anything is certified. The dual
-point is the loss's gradient, made orthogonal to U and scaled into the domain of the conjugate of Omega.
+with W = x or the sum of x's parts. M is the smooth coupling of the tasks, where the penalty has one. Free directions
+Z (intercepts, unpenalised features) are minimised out exactly before anything is certified. The dual point is the
+loss's gradient, made orthogonal to U, and Q = W M, both scaled into the domain of the conjugate of Omega.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from array_api_compat import array_namespace
 
 from mtlreg.free import FreeDirections
@@ -81,12 +83,25 @@ class Problem:
 
     def __init__(self, design, losses, y, weights, penalty, constant=0.0):
         self.design, self.losses, self.y, self.weights = design, losses, y, weights
-        self.penalty = penalty
         self.constant = constant
         self.xp = design.namespace
         self.column_weights = losses.expand(weights)
-        self._known = {}  # what does not depend on the penalty; shared by all copies made by with_penalty
+        self._known = {}  # what does not depend on the strength; shared by all copies made by with_penalty
         self.free = None if design.U is None else FreeDirections(design, losses, y, weights)
+        self.common = None
+        self._take_penalty(penalty)
+
+    def _take_penalty(self, penalty):
+        """Set the penalty with its two sides: what has a proximal operator, and the matrix of a smooth coupling."""
+        M, N = (find(self.design.n_columns) for find in (penalty.smooth_coupling, penalty.null_columns))
+        self.penalty, self.proximable = penalty, penalty.proximable
+        self.coupling = None if M is None else self.xp.asarray(M, dtype=self.design.dtype)
+        self.stiffness = 0.0 if M is None else max(1, len(penalty.part_names)) * float(np.linalg.eigvalsh(M)[-1])
+        if (N is None) != (self.common is None) or N is not None and N.shape != self.common.N.shape:
+            from mtlreg.common import CommonDirections
+
+            self._known = {}
+            self.common = None if N is None else CommonDirections(self, N)
 
     # -- variables -------------------------------------------------------------------------------------------
 
@@ -129,8 +144,12 @@ class Problem:
         return Point(value, Z, u, eta)
 
     def gradient(self, u):
-        """Gradient of the smooth part by W."""
+        """Gradient of the losses by W."""
         return self.design.rmatvec(u)
+
+    def pull(self, W):
+        """Gradient ``W M`` of the smooth coupling by W; 0.0 where there is none."""
+        return 0.0 if self.coupling is None else W @ self.coupling
 
     # -- certificate -----------------------------------------------------------------------------------------
 
@@ -142,12 +161,20 @@ class Problem:
 
     @property
     def null(self):
-        """The smooth part at W = 0; its value is F0, the scale of every tolerance."""
-        return self.known("null", self._find_null)
+        """The smooth part at W = 0 (at `origin`, to be exact); its value is F0, the scale of every tolerance."""
+        return self.known("null", self._find_null)[1]
+
+    @property
+    def origin(self):
+        """x = 0, or the best x of those that a coupling does not penalise: the limit for large strengths."""
+        return self.zero if self.common is None else self.known("null", self._find_null)[0]
 
     def _find_null(self):
         zero = self.xp.zeros(self.design.shape_w, dtype=self.design.dtype)
-        return self.smooth(self.design.matvec(zero), None if self.free is None else self.free.start)
+        start = None if self.free is None else self.free.start
+        if self.common is not None:
+            return self.common.minimise(start)
+        return zero, self.smooth(self.design.matvec(zero), start)
 
     @property
     def fitted_at_zero(self):
@@ -169,7 +196,11 @@ class Problem:
     @property
     def null_gradient(self):
         """Gradient by W at W = 0, from which alpha_max comes."""
-        return self.known("null_gradient", lambda: self.gradient(self._null_dual))
+        return self.known("null_gradient", self._find_null_gradient)
+
+    def _find_null_gradient(self):
+        G = self.gradient(self._null_dual)
+        return G if self.common is None else self.common.split(self._null_dual, G)[0]
 
     @property
     def alpha_max(self):
@@ -179,32 +210,48 @@ class Problem:
     def certify(self, x, Z=None):
         """Certificate of x: predictors recomputed from x, free directions solved, dual point scaled."""
         point = self.smooth(self.predictors(x), Z)
-        u = point.u if self.free is None else self.free.project(point.u)
-        G = self.gradient(u)
-        objective = point.value + self.penalty.value(x)
-        dual = self._dual_value(u, G)
-        if dual == -float("inf") and self.free is not None:
-            u = self.free.project_inside(point.u, point.eta)
-            G = self.gradient(u)
-            dual = self._dual_value(u, G)
+        pull = self.pull(self.total(x))
+        energy = 0.0 if self.coupling is None else 0.5 * self._sum(pull * self.total(x))
+        objective = point.value + self.proximable.value(x) + energy
+        u, G = self._dual_point(point, pull)
+        dual = self._dual_value(u, G, energy)
+        if dual == -float("inf") and (self.free is not None or self.common is not None):
+            u, G = self._dual_point(point, pull, inside=True)
+            dual = self._dual_value(u, G, energy)
         if dual == -float("inf"):
-            dual = self._interior_dual_value(u, G)
+            dual = self._interior_dual_value(u, G, energy)
         if self.free is not None and not self.free.orthogonal(u, point.u):
             dual = -float("inf")  # no dual point: nothing is proved here
         return Certificate(max(objective - dual, 0.0), objective, dual, G, point.Z)
 
-    def _dual_value(self, u, G):
-        scale, conjugate = self.penalty.dual(-G)
+    def _dual_point(self, point, pull, inside=False):
+        """``u`` orthogonal to free and common directions, and ``D' u + pull``; G is infinite if that failed."""
+        u = point.u
+        for directions in (self.free, self.common):
+            if directions is not None:
+                u = directions.project_inside(u, point.eta) if inside else directions.project(u)
+        G = self.gradient(u)
+        if self.common is not None:
+            G, orthogonal = self.common.split(u, G)
+            G = G if orthogonal else G + self.xp.asarray(self.xp.inf, dtype=G.dtype)
+        return u, G + pull
+
+    def _dual_value(self, u, G, energy):
+        """Of u and the coupling's part of G, of conjugate ``energy``, scaled together."""
+        if not bool(self.xp.all(self.xp.isfinite(G))):
+            return -float("inf")
+        scale, conjugate = self.proximable.dual(-G)
         v = self._divide(scale * u)
         value = self._sum(self.weights * self.losses.conjugate(self.y, v))
-        return self.constant - value - conjugate
+        return self.constant - value - conjugate - scale**2 * energy
 
-    def _interior_dual_value(self, u, G):
+    def _interior_dual_value(self, u, G, energy):
         # rounding in the projection can push a saturated label just outside the conjugate's domain; the null model's
         # dual point is well inside
         for mix in (1e-15, 1e-13, 1e-11, 1e-9, 1e-7):
             inner = (1 - mix) * u + mix * self._null_dual
-            value = self._dual_value(inner, (1 - mix) * G + mix * self.null_gradient)
+            inner_G = (1 - mix) * G + mix * self.null_gradient
+            value = self._dual_value(inner, inner_G, (1 - mix) ** 2 * energy)
             if value > -float("inf"):
                 return value
         return -float("inf")
@@ -214,12 +261,9 @@ class Problem:
         return self.known("null_dual", self._find_null_dual)
 
     def _find_null_dual(self):
-        point = self.null
-        if self.free is None:
-            return point.u
-        u = self.free.project(point.u)
+        u, _ = self._dual_point(self.null, 0.0)
         inside = self._sum(self.weights * self.losses.conjugate(self.y, self._divide(u))) < float("inf")
-        return u if inside else self.free.project_inside(point.u, point.eta)
+        return u if inside else self._dual_point(self.null, 0.0, inside=True)[0]
 
     def _divide(self, u):
         w = self.column_weights
@@ -233,7 +277,7 @@ class Problem:
     def with_penalty(self, penalty):
         """The same data under another penalty; what was computed for W = 0 is kept."""
         other = copy.copy(self)
-        other.penalty = penalty
+        other._take_penalty(penalty)
         return other
 
     def with_alpha(self, alpha):
@@ -244,7 +288,7 @@ class Problem:
         """The problem with all other rows of W held at zero. Its null model is the same."""
         other = copy.copy(self)
         other.design = self.design.restrict(features)
-        other._known = {"null": self.null}
+        other._known = {"null": (None, self.null)}
         return other
 
     # -- step sizes ------------------------------------------------------------------------------------------

@@ -10,12 +10,15 @@ from mtlreg.penalties import (
     L1,
     L21,
     Chain,
+    Coupled,
     HomogeneousPenalty,
     InfimalConvolution,
     L1Linf,
     L1Lq,
+    MeanRegularized,
     Penalty,
     SparseGroup,
+    TemporalSmooth,
     Transposed,
 )
 from mtlreg.penalties._base import largest_scale
@@ -53,6 +56,13 @@ CHECKED = {
         Chain([L1Linf(1.0), L1(0.5)], alpha=0.4, alpha_ridge=0.3),
         Chain([L1(0.5, positive=True), L21(1.0, positive=True)], alpha=0.4),
         Chain([L21(0.5)]),
+    ],
+    "MeanRegularized": [MeanRegularized(0.7), MeanRegularized(0.3, alpha_ridge=0.2)],
+    "TemporalSmooth": [TemporalSmooth(0.7), TemporalSmooth(0.3, alpha_ridge=0.2)],
+    "Coupled": [
+        Coupled(L21(0.3), TemporalSmooth(0.5)),
+        Coupled(SparseGroup(0.6, positive=True), MeanRegularized(0.5, 0.1), alpha=0.5),
+        Coupled(InfimalConvolution([("a", L21(0.3)), ("b", L1(0.2))]), MeanRegularized(1.0)),
     ],
     "Transposed": [Transposed(L21(0.4)), Transposed(SparseGroup(0.4, positive=True, alpha_ridge=0.1))],
 }

@@ -5,7 +5,18 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
-from mtlreg.penalties import L1, L21, Chain, InfimalConvolution, L1Linf, SparseGroup, Transposed
+from mtlreg.penalties import (
+    L1,
+    L21,
+    Chain,
+    Coupled,
+    InfimalConvolution,
+    L1Linf,
+    MeanRegularized,
+    SparseGroup,
+    TemporalSmooth,
+    Transposed,
+)
 from mtlreg.solvers import State, solve
 from mtlreg.solvers._choose import SOLVERS
 from mtlreg.testing import check_solver, sample_problem
@@ -16,8 +27,10 @@ CHECKED = {
     "working_set": SCALAR,
     "prox_newton": SCALAR,
     "coordinate_descent": ("squared",),
+    "newton_cg": SCALAR,
     "auto": SCALAR,
 }
+QUADRATIC = [MeanRegularized(0.3, 0.1), TemporalSmooth(1.0), TemporalSmooth(0.2, alpha_ridge=0.5), MeanRegularized(0.5)]
 
 
 def test_every_solver_is_checked():
@@ -26,7 +39,8 @@ def test_every_solver_is_checked():
 
 @pytest.mark.parametrize(("solver", "loss"), [(s, loss) for s, losses in CHECKED.items() for loss in losses])
 def test_check_solver(solver, loss):
-    check_solver(solver, losses=(loss,))
+    penalties = QUADRATIC if solver == "newton_cg" else None
+    check_solver(solver, losses=(loss,), penalties=penalties)
 
 
 @pytest.mark.parametrize("loss", ["squared", "logistic"])
@@ -36,6 +50,9 @@ def test_check_solver(solver, loss):
         InfimalConvolution([("a", L1Linf(0.3)), ("b", L1(0.2))]),
         Chain([L21(0.1), L1(0.1)], alpha_ridge=0.1),
         Transposed(L21(0.3)),
+        MeanRegularized(0.3),
+        Coupled(L21(0.2), TemporalSmooth(0.5)),
+        Coupled(InfimalConvolution([("a", L21(0.3)), ("b", L1(0.2))]), MeanRegularized(0.2)),
     ],
     ids=lambda p: type(p).__name__,
 )

@@ -2,17 +2,21 @@
 
 from mtlreg.penalties._base import HomogeneousPenalty, Penalty
 from mtlreg.penalties.combinators import Chain, InfimalConvolution, Transposed
+from mtlreg.penalties.quadratic import Coupled, MeanRegularized, TemporalSmooth
 from mtlreg.penalties.rows import L1, L21, L1Linf, L1Lq, SparseGroup
 
 __all__ = [
     "L1",
     "L21",
     "Chain",
+    "Coupled",
     "HomogeneousPenalty",
     "InfimalConvolution",
     "L1Linf",
     "L1Lq",
+    "MeanRegularized",
     "Penalty",
     "SparseGroup",
+    "TemporalSmooth",
     "Transposed",
 ]

@@ -91,7 +91,7 @@ class Penalty(BaseEstimator):
         """M (n_columns, n_columns) with ``Omega(W) = tr(W M W') / 2``, for penalties that are nothing but that."""
         return None
 
-    def coupling(self, n_columns):
+    def smooth_coupling(self, n_columns):
         """M (n_columns, n_columns) of a part ``tr(W M W') / 2`` that solvers are to treat as smooth; None: no such.
 
         Of a sum of a quadratic coupling of tasks and a norm, whose proximal operators do not compose.
@@ -100,7 +100,7 @@ class Penalty(BaseEstimator):
 
     @property
     def proximable(self):
-        """The penalty without its `coupling`: what has a proximal operator."""
+        """The penalty without its `smooth_coupling`: what has a proximal operator."""
         return self
 
     def null_columns(self, n_columns):

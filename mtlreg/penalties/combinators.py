@@ -111,6 +111,13 @@ class InfimalConvolution(NamedParts, Penalty):
     def _scaled(self):
         return [part.with_alpha(self.alpha * part.alpha) for _, part in self.parts]
 
+    def bind(self, columns):
+        bound = super().bind(columns)
+        for name, part in bound.parts:
+            if part.null_columns(len(columns)) is not None:
+                raise ValueError(f"InfimalConvolution: part {name!r} leaves directions free; give it alpha_ridge > 0.")
+        return bound
+
     def value(self, W):
         return sum(part.value(W[k, ...]) for k, part in enumerate(self._scaled()))
 
@@ -183,6 +190,10 @@ class Chain(NamedParts, HomogeneousPenalty):
     @property
     def null(self):
         return super().null and not self.constrained
+
+    def null_columns(self, n_columns):
+        first, *others = self._ordered()
+        return None if others or self.alpha_ridge else first.null_columns(n_columns)
 
     def norm_value(self, W):
         return sum(part.norm_value(W) for part in self._ordered())

@@ -118,11 +118,11 @@ def solve(
     check_finite(run.scale)
     # a start outside the penalty's domain (a constraint that is new) is worth nothing
     if start is None or start.x.shape != problem.zero.shape or problem.penalty.value(start.x) == float("inf"):
-        state = State(problem.zero, problem.null.Z)
+        state = State(problem.origin, problem.null.Z)
     else:
         state = State(start.x, None if problem.free is None else start.Z)
     if nothing_to_fit or run.scale <= 0:
-        run.certify(State(problem.zero, problem.null.Z))
+        run.certify(State(problem.origin, problem.null.Z))
         run.tolerance = max(run.tolerance, run.gap)  # no objective is negative: what is left is at most F0, rounding
         return run.solution()
     method = choose(solver, problem)

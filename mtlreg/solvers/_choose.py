@@ -6,7 +6,7 @@ from array_api_compat import is_numpy_array
 
 from mtlreg.designs import SharedDesign
 from mtlreg.moments import reduced_problem
-from mtlreg.solvers import descent, newton
+from mtlreg.solvers import descent, newton, newton_cg
 from mtlreg.solvers.fista import fista
 from mtlreg.solvers.working_set import working_set
 
@@ -15,6 +15,7 @@ __all__ = ["SOLVERS", "choose", "reduce"]
 SOLVERS = {
     "coordinate_descent": descent.coordinate_descent,
     "fista": fista,
+    "newton_cg": newton_cg.newton_cg,
     "prox_newton": newton.prox_newton,
     "working_set": working_set,
 }
@@ -24,16 +25,21 @@ def choose(solver, problem):
     """The solver for a problem.
 
     Under "auto", working sets for sums over rows (their inner solver is coordinate descent for the squared loss,
-    proximal Newton for other losses with one column a label, FISTA for softmax), FISTA for every other penalty.
+    proximal Newton for other losses with one column a label, FISTA for softmax), Newton's method for quadratic
+    penalties, FISTA for every other.
     """
     if callable(solver):
         return solver
     if solver == "auto":
-        return working_set if problem.penalty.row_kernel() is not None else fista
+        if problem.penalty.row_kernel() is not None:
+            return working_set
+        return newton_cg.newton_cg if newton_cg.handles(problem) else fista
     if solver not in SOLVERS:
         raise ValueError(f"solver={solver!r} is not known: give 'auto' or one of {sorted(SOLVERS)}.")
     if solver == "working_set" and problem.penalty.row_kernel() is None:
         raise ValueError(f"solver='working_set' needs a sum over rows, not {type(problem.penalty).__name__}.")
+    if solver == "newton_cg" and not newton_cg.handles(problem):
+        raise ValueError("solver='newton_cg' needs losses other than softmax and a quadratic penalty.")
     if solver == "prox_newton" and not newton.handles(problem):
         raise ValueError("solver='prox_newton' needs losses other than softmax, NumPy arrays and a sum over rows.")
     if solver == "coordinate_descent" and not descent.handles(problem):

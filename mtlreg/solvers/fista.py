@@ -17,7 +17,7 @@ CHECK_EVERY = 10
 
 def fista(problem, state, *, max_iter, tolerance):
     """Yield states of accelerated proximal gradient descent; ``state.n_iter`` counts proximal steps."""
-    xp, penalty = problem.xp, problem.penalty
+    xp, penalty = problem.xp, problem.proximable
     x, eta = state.x, problem.predictors(state.x)
     previous, eta_previous, momentum = x, eta, 1.0
     lipschitz = max(problem.lipschitz(), float(xp.finfo(problem.design.dtype).smallest_normal))
@@ -33,13 +33,15 @@ def fista(problem, state, *, max_iter, tolerance):
         ahead, eta_ahead = x + beta * (x - previous), eta + beta * (eta - eta_previous)
         point = problem.smooth(eta_ahead, Z, precision)
         Z = point.Z
-        G = problem.spread(problem.gradient(point.u))
+        slope = problem.gradient(point.u)
+        G = problem.spread(slope + problem.pull(problem.total(ahead)))
         previous, eta_previous = x, eta
         while True:
-            x = penalty.prox(ahead - G / lipschitz, 1.0 / lipschitz)
+            curvature = lipschitz + problem.stiffness
+            x = penalty.prox(ahead - G / curvature, 1.0 / curvature)
             eta = problem.predictors(x)
             step = x - ahead
-            if _majorised(problem, point, eta, eta_ahead, step, G, lipschitz, Z):
+            if _majorised(problem, point, eta, eta_ahead, step, problem.spread(slope), lipschitz, Z):
                 break
             lipschitz *= 1.5
             check_finite(lipschitz)
@@ -64,7 +66,7 @@ def _precision(problem, state):
     return min(1e-4, 1e-3 * state.certificate.gap / max(problem.null.value, 1e-300))
 
 
-def _majorised(problem, point, eta, eta_ahead, step, G, lipschitz, Z):
+def _majorised(problem, point, eta, eta_ahead, step, slope, lipschitz, Z):
     """Whether the quadratic model with this curvature lies above the smooth part at the new point."""
     xp = problem.xp
     model = 0.5 * lipschitz * float(xp.sum(step * step, dtype=xp.float64))
@@ -76,7 +78,7 @@ def _majorised(problem, point, eta, eta_ahead, step, G, lipschitz, Z):
             for moved in (lambda: eta - eta_ahead, lambda: problem.predictors(step))
         )
     following = problem.smooth(eta, Z)
-    divergence = following.value - point.value - float(xp.sum(G * step, dtype=xp.float64))
+    divergence = following.value - point.value - float(xp.sum(slope * step, dtype=xp.float64))
     if divergence <= model:
         return True
     # where the difference drowns in rounding, that of the derivatives is an upper bound

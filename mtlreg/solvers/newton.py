@@ -14,13 +14,14 @@ from __future__ import annotations
 import copy
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from mtlreg.losses import Squared
 from mtlreg.problem import Problem
 from mtlreg.solvers.descent import SWEEPS, batches, has_sweeps
 from mtlreg.task_losses import Segment, TaskLosses
 
-__all__ = ["handles", "prox_newton"]
+__all__ = ["handles", "line_search", "prox_newton", "rounding_of", "second_derivatives"]
 
 MAX_BATCHES = 40  # of sweeps for one model
 BLIND_STEPS = 5  # steps in a row whose decrease drowns in rounding
@@ -48,9 +49,9 @@ def prox_newton(problem, state, *, max_iter, tolerance):
         direction = target - x
         gradient = problem.gradient(point.u)
         slope = float(np.sum(gradient * direction, dtype=np.float64)) + penalty.value(target) - penalty.value(x)
-        moved = _line_search(problem, x, eta, point, objective, direction, slope)
+        moved = line_search(problem, x, eta, point, objective, direction, slope)
         if moved is not None:
-            blind = blind + 1 if objective - moved[3] <= _rounding(x, objective) else 0
+            blind = blind + 1 if objective - moved[3] <= rounding_of(x, objective) else 0
             x, eta, point, objective = moved
         state.x, state.Z, state.n_iter = x, point.Z, n_iter
         state.stalled = moved is None or blind > BLIND_STEPS
@@ -59,7 +60,7 @@ def prox_newton(problem, state, *, max_iter, tolerance):
 
 def _model_minimum(problem, x, point, reduction):
     """A minimiser of the model at x (nearly), and the sweeps it took."""
-    h = _second_derivatives(problem, point.eta)
+    h = np.ascontiguousarray(second_derivatives(problem, point.eta))
     counted = h > 0
     z = point.eta - np.where(counted, point.u / np.where(counted, h, 1), 0)
     design = copy.copy(problem.design)
@@ -74,22 +75,22 @@ def _model_minimum(problem, x, point, reduction):
             return W, batch * SWEEPS
 
 
-def _second_derivatives(problem, eta):
-    """``weight l''`` of every label, kept away from zero where the label counts."""
-    parts = []
+def second_derivatives(problem, eta, flat=FLAT):
+    """``weight l''`` of every label, kept away from zero where the label counts (unless ``flat`` is 0)."""
+    xp, parts = problem.xp, []
     for s in problem.losses.segments:
         h = s.loss.hessian(problem.y[..., s.labels], eta[..., s.columns])
         w = problem.column_weights[..., s.columns] if problem.column_weights.shape[-1] != 1 else problem.column_weights
-        top = s.loss.curvature if s.loss.curvature is not None else max(float(np.max(h * (w > 0))), 1e-300)
-        parts.append(np.maximum(h, FLAT * top))
-    h = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
-    return np.ascontiguousarray(problem.column_weights * h)
+        top = s.loss.curvature if s.loss.curvature is not None else max(float(xp.max(h * (w > 0))), 1e-300)
+        parts.append(xp.clip(h, min=flat * top))
+    h = parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1)
+    return problem.column_weights * h
 
 
-def _line_search(problem, x, eta, point, objective, direction, slope):
+def line_search(problem, x, eta, point, objective, direction, slope):
     """The first of halved steps with enough decrease; None if rounding leaves none."""
     eta_step = problem.predictors(direction)
-    rounding = _rounding(x, objective)
+    rounding = rounding_of(x, objective)
     if slope > rounding:
         return None
     step = 1.0
@@ -103,5 +104,5 @@ def _line_search(problem, x, eta, point, objective, direction, slope):
     return None
 
 
-def _rounding(x, objective):
-    return 8 * float(np.finfo(x.dtype).eps) * abs(objective)
+def rounding_of(x, objective):
+    return 8 * float(array_namespace(x).finfo(x.dtype).eps) * abs(objective)

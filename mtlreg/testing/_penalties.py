@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import clone
 
 from mtlreg.testing._common import assert_close, check_untouched, require, same_elsewhere
+from mtlreg.testing._couplings import check_couplings
 
 __all__ = ["check_penalty"]
 
@@ -21,6 +22,8 @@ def check_penalty(penalty, shape=None, seed=0):
     * ``prox`` minimises what it should: no perturbation gets below it by more than strong convexity allows.
     * ``conjugate`` obeys the Fenchel-Young inequality, with equality at pairs that the prox gives.
     * ``feasible_scale`` and ``alpha_max`` are exact from both sides; W = 0 is optimal iff alpha >= alpha_max.
+    * ``quadratic``, ``smooth_coupling`` and ``null_columns``, where given, are what `value` says. Of a penalty with a
+      smooth coupling the other part, ``proximable``, is what is checked.
     * ``row_kernel`` and ``row_violations``, where given, agree with the rest.
     * Arguments stay untouched, Fortran order and read-only memory are taken, float32 stays float32,
       ``array_api_strict`` arrays (if installed) give the same; parameters, clones and pickles work as in
@@ -43,7 +46,8 @@ def check_penalty(penalty, shape=None, seed=0):
     penalty.check()
     require(float(penalty.alpha) > 0, "check_penalty needs alpha > 0")
     for one in SHAPES if shape is None else (shape,):
-        check = _Check(penalty, one, np.random.default_rng(seed))
+        check_couplings(penalty, one, np.random.default_rng(seed))
+        check = _Check(penalty.proximable, one, np.random.default_rng(seed))
         check.arguments()
         check.values()
         check.prox()

@@ -15,7 +15,9 @@ from mtlreg.testing._common import require
 __all__ = ["check_solver", "sample_problem"]
 
 
-def check_solver(solver, problems=None, losses=("squared", "logistic", "poisson"), tol=1e-9, max_iter=100_000):
+def check_solver(
+    solver, problems=None, losses=("squared", "logistic", "poisson"), penalties=None, tol=1e-9, max_iter=100_000
+):
     """Check that a solver reaches the tolerance, with certificates that hold at every iterate.
 
     The truth is found by plain proximal gradient steps: no certified gap may be below the distance to it.
@@ -26,9 +28,11 @@ def check_solver(solver, problems=None, losses=("squared", "logistic", "poisson"
         A name `mtlreg.solvers.solve` knows, or ``solver(problem, state, *, max_iter, tolerance)`` yielding
         states.
     problems : list of Problem, default=None
-        None: small random ones, shared and stacked, with and without intercepts, under several penalties.
+        None: small random ones, shared and stacked, with and without intercepts.
     losses : tuple of str
         Losses of those random problems; leave out what the solver does not take.
+    penalties : list of Penalty, default=None
+        Theirs; None: several that are sums over rows.
     tol : float
     max_iter : int
 
@@ -38,12 +42,13 @@ def check_solver(solver, problems=None, losses=("squared", "logistic", "poisson"
         Saying what does not hold.
     """
     if problems is None:
-        penalties = [
-            L21(0.3),
-            L1(0.05, alpha_ridge=0.1),
-            L1Linf(0.2, positive=True),
-            SparseGroup(0.1, entry_ratio=0.3),
-        ]
+        if penalties is None:
+            penalties = [
+                L21(0.3),
+                L1(0.05, alpha_ridge=0.1),
+                L1Linf(0.2, positive=True),
+                SparseGroup(0.1, entry_ratio=0.3),
+            ]
         cases = [(i, j) for i in range(len(losses)) for j in range(len(penalties))]
         problems = [
             sample_problem(losses[i], penalties[j], stacked=(i + j) % 2 == 1, intercept=j % 3 < 2) for i, j in cases
@@ -94,9 +99,10 @@ def _plain(problem, max_iter=20_000):
     best, still = _objective(problem, x), 0
     for _ in range(max_iter):
         point = problem.smooth(problem.predictors(x))
-        G = problem.spread(problem.gradient(point.u))
+        G = problem.spread(problem.gradient(point.u) + problem.pull(problem.total(x)))
         for _ in range(60):
-            new = problem.penalty.prox(x - G / lipschitz, 1 / lipschitz)
+            curvature = lipschitz + problem.stiffness
+            new = problem.proximable.prox(x - G / curvature, 1 / curvature)
             value = _objective(problem, new)
             if value <= best or not np.any(new != x):
                 break

@@ -1,0 +1,84 @@
+"""Common directions: what a coupling of the tasks does not see, ``W = A N'`` for every A (n_features, c).
+
+A graph without a ridge, for instance, leaves the coefficients free that all tasks of a component share. Like intercepts
+these are minimised out before anything is measured against W = 0, and a dual point has to be orthogonal to them:
+``D' u N = 0``.
+"""
+
+from __future__ import annotations
+
+from mtlreg.solvers._base import State
+from mtlreg.solvers.newton import second_derivatives
+from mtlreg.solvers.newton_cg import Model, conjugate_gradients, newton_steps
+
+__all__ = ["CommonDirections"]
+
+ACCURACY = 1e-12  # of the minimum, relative to the gradient at zero
+MAX_STEPS = 100
+ORTHOGONAL = 1000  # times the precision: what counts as rounding in D' u N
+
+
+class CommonDirections:
+    """The common directions of a problem with an orthonormal basis N (n_columns, c).
+
+    Raises
+    ------
+    ValueError
+        For losses with several columns a label.
+    """
+
+    def __init__(self, problem, N):
+        if not problem.losses.scalar:
+            raise ValueError(
+                f"{type(problem.penalty).__name__} leaves directions without a penalty, which softmax tasks do not "
+                "allow: give alpha_ridge > 0 (or multi_class='ovr')."
+            )
+        xp = problem.xp
+        self.problem, self.N = problem, xp.asarray(N, dtype=problem.design.dtype)
+        self.nothing = xp.zeros((problem.design.n_columns,) * 2, dtype=problem.design.dtype)
+
+    def inside(self, V):
+        """The part of V (n_features, n_columns) in the common directions."""
+        return (V @ self.N) @ self.problem.xp.permute_dims(self.N, (1, 0))
+
+    def minimise(self, Z):
+        """``(W, point)`` at the minimum of the losses over the common directions."""
+        problem, xp = self.problem, self.problem.xp
+        state = State(xp.zeros(problem.design.shape_w, dtype=problem.design.dtype), Z)
+        first = None
+        for step, at in enumerate(newton_steps(problem, state, self.nothing, self.inside)):
+            point = problem.smooth(problem.predictors(at.x), at.Z)
+            size = float(xp.max(xp.abs(self.inside(problem.gradient(point.u)))))
+            first = size if first is None else first
+            if size <= ACCURACY * first or at.stalled or step == MAX_STEPS:
+                return at.x, point
+
+    def project(self, u):
+        """``u`` made orthogonal to the common directions; still so to the free ones if it was."""
+        h = self.problem.column_weights
+        return self._corrected(u, h, self.problem.known("common model", lambda: self._model(h)))
+
+    def project_inside(self, u, eta):
+        """The same by changes in proportion to ``l''``, which leave saturated labels where they are."""
+        h = second_derivatives(self.problem, eta, flat=0.0)
+        return self._corrected(u, h, self._model(h))
+
+    def _model(self, h):
+        return Model(self.problem, h, self.nothing)
+
+    def _corrected(self, u, h, model):
+        for _ in range(2):  # the second pass removes the rounding of the first
+            right = self.inside(model.design.rmatvec(u))
+            V, _ = conjugate_gradients(lambda A: self.inside(model.product(A)), model.precondition, right, 1e-14)
+            u = u - h * model.design.matvec(V)
+        return u
+
+    def split(self, u, G):
+        """G = D' u without its part in the common directions, and whether that part was nothing but rounding."""
+        problem, xp = self.problem, self.problem.xp
+        part = self.inside(G)
+        weights = problem.column_weights
+        length = problem._sum(xp.where(weights > 0, u * u / xp.where(weights > 0, weights, 1.0), 0.0)) ** 0.5
+        squares = problem.known("square sums", lambda: problem.design.square_sums(weights))
+        bound = ORTHOGONAL * float(xp.finfo(G.dtype).eps) * length * float(xp.max(squares)) ** 0.5
+        return G - part, float(xp.max(xp.abs(part))) <= bound
