@@ -1,0 +1,121 @@
+"""Graphs and orders of tasks, matched to the columns of W; structure learned from data."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+from scipy import sparse
+
+from mtlreg.penalties._structure import plain_columns, read_graph, read_order, task_columns
+
+NAMED = [("a", None), ("b", None), ("c", None)]
+EDGES = [("a", "b", 0.5), ("c", "b", -2.0)]
+MATRIX = np.array([[0, 0.5, 0], [0.5, 0, -2], [0, -2, 0]])
+
+
+def check_edges(graph, columns, edges, weights):
+    found = read_graph(graph, columns)
+    assert_array_equal(found[0], np.array(edges).reshape(-1, 2))
+    assert_array_equal(found[1], weights)
+    assert found[0].dtype.kind == "i"
+    assert found[1].dtype == float
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        EDGES,
+        tuple(EDGES),
+        [*EDGES, ("b", "a", 0.5), ("a", "c", 0.0)],
+        {("b", "a"): 0.5, ("b", "c"): -2},
+        {(np.str_("b"), "a"): np.float32(0.5), ("b", "c"): np.int64(-2)},
+        MATRIX,
+        sparse.csr_array(MATRIX),
+        sparse.coo_matrix(MATRIX),
+        pd.DataFrame(MATRIX, index=list("abc"), columns=list("abc")),
+        pd.DataFrame(MATRIX, index=list("abc"), columns=list("abc")).loc[list("cab"), list("bca")],
+    ],
+)
+def test_every_form_of_a_graph(graph):
+    check_edges(graph, NAMED, [(0, 1), (1, 2)], [0.5, -2.0])
+
+
+def test_edges_of_absent_tasks_are_left_out():
+    check_edges(EDGES, [("b", None), ("c", None)], [(0, 1)], [-2.0])
+    frame = pd.DataFrame(MATRIX, index=list("abc"), columns=list("abc"))
+    check_edges(frame, [("b", None), ("c", None), ("z", None)], [(0, 1)], [-2.0])
+    check_edges(EDGES, [("a", None), ("c", None)], [], [])
+
+
+def test_no_edge():
+    for graph in ([], {}, np.zeros((3, 3)), sparse.csr_array((3, 3))):
+        check_edges(graph, NAMED, [], [])
+
+
+def test_edges_join_columns_of_the_same_class():
+    columns = [("a", 0), ("a", 1), ("a", 2), ("b", 1), ("b", 2), ("b", 3), ("c", 1), ("d", "yes")]
+    check_edges([("b", "a", 2.0)], columns, [(1, 3), (2, 4)], [2.0, 2.0])
+    # two classes are one column, whatever it is called
+    check_edges([("c", "d", 2.0), ("a", "c", 1.0)], columns, [(6, 7)], [2.0])
+    assert task_columns(columns)["d"] == {None: 7}
+
+
+def test_a_mean_of_two_roundings_is_symmetric():
+    A = np.corrcoef(np.random.default_rng(0).standard_normal((3, 20)))
+    np.fill_diagonal(A, 0)
+    A[0, 1] *= 1 + 1e-15
+    assert len(read_graph(A, NAMED)[1]) == 3
+
+
+@pytest.mark.parametrize(
+    ("graph", "error", "message"),
+    [
+        (None, TypeError, "graph must be a list of edges"),
+        ("ab", TypeError, "graph must be"),
+        (3.0, TypeError, "graph must be"),
+        ([("a", "b")], ValueError, "graph has the entry"),
+        ([3], ValueError, "graph has the entry 3"),
+        ({"a": 1.0}, ValueError, "graph has the entry"),
+        ([("a", "b", "x")], ValueError, "graph has the weight 'x'"),
+        ([("a", "b", np.nan)], ValueError, "graph has the weight nan"),
+        ([("a", "a", 1.0)], ValueError, "graph joins task 'a' with itself"),
+        ([("a", "b", 1.0), ("b", "a", 2.0)], ValueError, "graph is not symmetric: 'b' and 'a'"),
+        ([("x", "y", 1.0)], ValueError, "graph names none of the tasks.*'x', 'y'.*'a', 'b', 'c'"),
+        (np.ones((3, 2)), ValueError, "graph must be square"),
+        (np.ones(3), ValueError, "graph must be square"),
+        (np.zeros((2, 2)), ValueError, r"graph has shape \(2, 2\) for 3 tasks"),
+        (sparse.csr_array((2, 3)), ValueError, "graph must be square"),
+        (np.triu(MATRIX), ValueError, "graph is not symmetric.*'b' and 'c'"),
+        (np.eye(3), ValueError, "graph joins task 'a' with itself"),
+        (np.full((3, 3), np.nan), ValueError, "graph contains NaN"),
+        (np.array([["a"] * 3] * 3), TypeError, "graph must hold numbers"),
+        (pd.DataFrame(MATRIX, index=list("abc"), columns=list("abd")), ValueError, "graph needs the same task labels"),
+        (pd.DataFrame(MATRIX), ValueError, "graph names none of the tasks"),
+    ],
+)
+def test_graphs_that_are_none(graph, error, message):
+    with pytest.raises(error, match=message):
+        read_graph(graph, NAMED)
+
+
+def test_order():
+    assert read_order(None, NAMED) == [[0, 1, 2]]
+    assert read_order(["c", "x", "a", "b"], NAMED) == [[2, 0, 1]]
+    assert read_order(np.array(["c", "b", "a"]), NAMED) == [[2, 1, 0]]
+    assert read_order(None, plain_columns(2)) == [[0, 1]]
+    columns = [("a", 0), ("a", 1), ("a", 2), ("b", 1), ("b", 2), ("b", 3), ("c", 1), ("d", "yes")]
+    assert read_order(["d", "b", "a", "c"], columns) == [[7, 6], [3, 1], [4, 2], [5], [0]]
+
+
+@pytest.mark.parametrize(
+    ("order", "error", "message"),
+    [
+        ("abc", TypeError, "order must be a list"),
+        (3, TypeError, "order must be a list"),
+        (["a", "b"], ValueError, "order does not name task 'c'"),
+        (["a", "b", "c", "a"], ValueError, "order names task 'a' more than once"),
+    ],
+)
+def test_orders_that_are_none(order, error, message):
+    with pytest.raises(error, match=message):
+        read_order(order, NAMED)
