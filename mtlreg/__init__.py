@@ -10,7 +10,20 @@ from mtlreg.estimators import (
     MultiTaskRegressor,
 )
 from mtlreg.model_selection import LeaveOneTaskOut, PathSearchCV, StratifiedTaskKFold
-from mtlreg.penalties import L1, L21, Chain, InfimalConvolution, L1Linf, L1Lq, SparseGroup, Transposed
+from mtlreg.penalties import (
+    L1,
+    L21,
+    Chain,
+    Coupled,
+    Graph,
+    InfimalConvolution,
+    L1Linf,
+    L1Lq,
+    MeanRegularized,
+    SparseGroup,
+    TemporalSmooth,
+    Transposed,
+)
 
 try:
     __version__ = version("mtlreg")
@@ -22,6 +35,8 @@ __all__ = [
     "BlockSparseClassifier",
     "BlockSparseRegressor",
     "Chain",
+    "Coupled",
+    "Graph",
     "InfimalConvolution",
     "KeepTask",
     "L1",
@@ -29,11 +44,13 @@ __all__ = [
     "L1Lq",
     "L21",
     "LeaveOneTaskOut",
+    "MeanRegularized",
     "MultiTaskClassifier",
     "MultiTaskRegressor",
     "PathSearchCV",
     "SparseGroup",
     "StratifiedTaskKFold",
+    "TemporalSmooth",
     "Transposed",
     "feature_importance",
     "melt",

@@ -241,7 +241,7 @@ class Problem:
         if not bool(self.xp.all(self.xp.isfinite(G))):
             return -float("inf")
         scale, conjugate = self.proximable.dual(-G)
-        v = self._divide(scale * u)
+        v = self.divide(scale * u)
         value = self._sum(self.weights * self.losses.conjugate(self.y, v))
         return self.constant - value - conjugate - scale**2 * energy
 
@@ -262,10 +262,11 @@ class Problem:
 
     def _find_null_dual(self):
         u, _ = self._dual_point(self.null, 0.0)
-        inside = self._sum(self.weights * self.losses.conjugate(self.y, self._divide(u))) < float("inf")
+        inside = self._sum(self.weights * self.losses.conjugate(self.y, self.divide(u))) < float("inf")
         return u if inside else self._dual_point(self.null, 0.0, inside=True)[0]
 
-    def _divide(self, u):
+    def divide(self, u):
+        """``u`` by the label weights: the argument of the losses' conjugates."""
         w = self.column_weights
         return self.xp.where(w > 0, u / self.xp.where(w > 0, w, self.xp.ones_like(w)), self.xp.zeros_like(u))
 

@@ -6,6 +6,7 @@ uses the package's losses, penalties, designs or encodings.
 
 import warnings
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import cvxpy as cp
 import numpy as np
@@ -64,6 +65,29 @@ def strengths(penalty):
     return penalty.alpha * ratio, penalty.alpha * (1 - ratio), q
 
 
+def differences(penalty, n_columns):
+    """``(weight, {column: factor})`` of every squared combination of columns that a quadratic coupling adds up."""
+    kind = type(penalty).__name__
+    if kind == "MeanRegularized":
+        mean = dict.fromkeys(range(n_columns), -1 / n_columns)
+        return [(penalty.alpha, mean | {t: 1 - 1 / n_columns}) for t in range(n_columns)]
+    if kind == "TemporalSmooth":
+        order = penalty.order or range(n_columns)
+        return [(penalty.alpha, {s: 1.0, t: -1.0}) for s, t in pairwise(order)]
+    return [(penalty.alpha * abs(r), {s: 1.0, t: -np.sign(r)}) for s, t, r in penalty.graph]
+
+
+def quadratic(penalty, W, squares):
+    """Half the weighted squares of a coupling's combinations, and its ridge."""
+    total = penalty.alpha_ridge / 2 * squares(W)
+    for weight, factors in differences(penalty, W.shape[1]):
+        total = total + weight / 2 * squares(sum(factor * W[:, t] for t, factor in factors.items()))
+    return total
+
+
+QUADRATIC = ("MeanRegularized", "Graph", "TemporalSmooth")
+
+
 def scaled(penalty, factor):
     """A part with its alpha multiplied."""
     return type(penalty)(**{**penalty.get_params(deep=False), "alpha": penalty.alpha * factor})
@@ -74,7 +98,12 @@ def omega(penalty, parts):
     kind = type(penalty).__name__
     if kind == "InfimalConvolution":
         return sum(omega(scaled(p, penalty.alpha), [W]) for (_, p), W in zip(penalty.parts, parts, strict=True))
+    if kind == "Coupled":
+        coupling = quadratic(penalty.coupling, sum(parts), lambda a: np.sum(a**2))
+        return omega(scaled(penalty.penalty, penalty.alpha), parts) + coupling
     (W,) = parts
+    if kind in QUADRATIC:
+        return quadratic(penalty, W, lambda a: np.sum(a**2)) + getattr(penalty, "alpha_l1", 0) * np.sum(np.abs(W))
     if kind == "Transposed":
         return omega(scaled(penalty.penalty, penalty.alpha), [W.T])
     ridge = penalty.alpha_ridge / 2 * np.sum(W**2)
@@ -92,7 +121,13 @@ def convex_omega(penalty, parts):
     if kind == "InfimalConvolution":
         pairs = [convex_omega(scaled(p, penalty.alpha), [W]) for (_, p), W in zip(penalty.parts, parts, strict=True)]
         return sum(value for value, _ in pairs), [c for _, some in pairs for c in some]
+    if kind == "Coupled":
+        value, constraints = convex_omega(scaled(penalty.penalty, penalty.alpha), parts)
+        return value + quadratic(penalty.coupling, sum(parts), cp.sum_squares), constraints
     (W,) = parts
+    if kind in QUADRATIC:
+        l1 = getattr(penalty, "alpha_l1", 0) * cp.sum(cp.abs(W))
+        return quadratic(penalty, W, cp.sum_squares) + l1, []
     if kind == "Transposed":
         return convex_omega(scaled(penalty.penalty, penalty.alpha), [W.T])
     ridge = penalty.alpha_ridge / 2 * cp.sum_squares(W)
@@ -109,8 +144,8 @@ def convex_omega(penalty, parts):
 def clip_positive(penalty, W):
     """W with the solver's rounding below zero removed, where the penalty is infinite there."""
     kind = type(penalty).__name__
-    inner = penalty.penalty if kind == "Transposed" else penalty.parts[0] if kind == "Chain" else penalty
-    return np.maximum(W, 0) if inner.positive else W
+    inner = penalty.penalty if kind in ("Transposed", "Coupled") else penalty.parts[0] if kind == "Chain" else penalty
+    return np.maximum(W, 0) if getattr(inner, "positive", False) else W
 
 
 # -- the model
@@ -183,8 +218,7 @@ class Reference:
 
     def optimum(self):
         """The objective at cvxpy's solution, by NumPy: an upper bound of the true optimum, and close to it."""
-        names = [name for name, _ in getattr(self.penalty, "parts", [])] if self.penalty.part_names else [""]
-        variables = [cp.Variable(self.shape) for _ in names]  # std f coef of the penalised features
+        variables = [cp.Variable(self.shape) for _ in self.penalty.part_names or [""]]  # std f coef, penalised ones
         free = cp.Variable(self.shape)
         intercept = cp.Variable(self.shape[0]) if self.fit_intercept else np.zeros(self.shape[0])
         penalised = (self.f > 0) & np.isfinite(self.f)
@@ -202,7 +236,8 @@ class Reference:
                 problem.solve(solver=cp.CLARABEL, **TIGHT)
             except cp.SolverError:  # its last steps make no progress: what it calls accurate is an upper bound too
                 problem.solve(solver=cp.CLARABEL)
-        inner = [p for _, p in self.penalty.parts] if self.penalty.part_names else [self.penalty]
+        compound = self.penalty.penalty if type(self.penalty).__name__ == "Coupled" else self.penalty
+        inner = [p for _, p in compound.parts] if self.penalty.part_names else [self.penalty]
         parts = [clip_positive(p, V.value) * scale for p, V in zip(inner, variables, strict=True)]
         parts[0] = parts[0] + free.value * (self.f == 0)
         return self.value(parts, intercept.value if self.fit_intercept else intercept)

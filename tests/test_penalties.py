@@ -11,6 +11,7 @@ from mtlreg.penalties import (
     L21,
     Chain,
     Coupled,
+    Graph,
     HomogeneousPenalty,
     InfimalConvolution,
     L1Linf,
@@ -59,6 +60,12 @@ CHECKED = {
     ],
     "MeanRegularized": [MeanRegularized(0.7), MeanRegularized(0.3, alpha_ridge=0.2)],
     "TemporalSmooth": [TemporalSmooth(0.7), TemporalSmooth(0.3, alpha_ridge=0.2)],
+    "Graph": [
+        Graph([(0, 1, 1.0), (1, 2, -0.5)], 0.7),
+        Graph({(0, 2): 2.0}, 0.3, alpha_ridge=0.2),
+        Graph([(0, 1, 1.0), (1, 2, -0.5)], 0.7, alpha_l1=0.4),
+        Graph([], 0.7, alpha_ridge=0.1),
+    ],
     "Coupled": [
         Coupled(L21(0.3), TemporalSmooth(0.5)),
         Coupled(SparseGroup(0.6, positive=True), MeanRegularized(0.5, 0.1), alpha=0.5),

@@ -2,7 +2,7 @@
 
 from mtlreg.penalties._base import HomogeneousPenalty, Penalty
 from mtlreg.penalties.combinators import Chain, InfimalConvolution, Transposed
-from mtlreg.penalties.quadratic import Coupled, MeanRegularized, TemporalSmooth
+from mtlreg.penalties.quadratic import Coupled, Graph, MeanRegularized, TemporalSmooth
 from mtlreg.penalties.rows import L1, L21, L1Linf, L1Lq, SparseGroup
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "L21",
     "Chain",
     "Coupled",
+    "Graph",
     "HomogeneousPenalty",
     "InfimalConvolution",
     "L1Linf",

@@ -278,6 +278,8 @@ class Transposed(Penalty):
         super().check()
         if not isinstance(self.penalty, Penalty) or self.penalty.part_names:
             raise TypeError(f"Transposed(penalty=...) needs a plain Penalty, got {self.penalty!r}.")
+        if type(self.penalty).bind is not Penalty.bind:
+            raise TypeError(f"Transposed: {self.penalty!r} is about tasks, and would be given features.")
         self.penalty.check()
 
 
