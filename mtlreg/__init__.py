@@ -10,7 +10,21 @@ from mtlreg.estimators import (
     MultiTaskRegressor,
 )
 from mtlreg.model_selection import LeaveOneTaskOut, PathSearchCV, StratifiedTaskKFold
-from mtlreg.penalties import L1, L21, Chain, InfimalConvolution, L1Linf, L1Lq, SparseGroup, Transposed
+from mtlreg.penalties import (
+    L1,
+    L21,
+    Chain,
+    ClusterNorm,
+    InfimalConvolution,
+    L1Linf,
+    L1Lq,
+    SparseGroup,
+    SpectralBoxNorm,
+    SquaredTraceNorm,
+    TraceBall,
+    TraceNorm,
+    Transposed,
+)
 
 try:
     __version__ = version("mtlreg")
@@ -22,6 +36,7 @@ __all__ = [
     "BlockSparseClassifier",
     "BlockSparseRegressor",
     "Chain",
+    "ClusterNorm",
     "InfimalConvolution",
     "KeepTask",
     "L1",
@@ -33,7 +48,11 @@ __all__ = [
     "MultiTaskRegressor",
     "PathSearchCV",
     "SparseGroup",
+    "SpectralBoxNorm",
+    "SquaredTraceNorm",
     "StratifiedTaskKFold",
+    "TraceBall",
+    "TraceNorm",
     "Transposed",
     "feature_importance",
     "melt",

@@ -3,16 +3,22 @@
 from mtlreg.penalties._base import HomogeneousPenalty, Penalty
 from mtlreg.penalties.combinators import Chain, InfimalConvolution, Transposed
 from mtlreg.penalties.rows import L1, L21, L1Linf, L1Lq, SparseGroup
+from mtlreg.penalties.spectral import ClusterNorm, SpectralBoxNorm, SquaredTraceNorm, TraceBall, TraceNorm
 
 __all__ = [
     "L1",
     "L21",
     "Chain",
+    "ClusterNorm",
     "HomogeneousPenalty",
     "InfimalConvolution",
     "L1Linf",
     "L1Lq",
     "Penalty",
     "SparseGroup",
+    "SpectralBoxNorm",
+    "SquaredTraceNorm",
+    "TraceBall",
+    "TraceNorm",
     "Transposed",
 ]

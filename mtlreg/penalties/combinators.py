@@ -124,6 +124,12 @@ class InfimalConvolution(NamedParts, Penalty):
     def feasible_scale(self, V):
         return min(part.feasible_scale(V) for part in self._scaled())
 
+    def alpha_range(self, problem, eps):
+        """That of the part whose strengths reach highest, for above it no other part is in use."""
+        parts = [part for _, part in self.parts if part.has_strength] or [part for _, part in self.parts]
+        ranges = [(part, part.alpha_range(problem, eps)) for part in parts]
+        return max(((low / part.alpha, high / part.alpha) for part, (low, high) in ranges), key=lambda ends: ends[1])
+
     def alpha_max(self, G):
         return max(part.alpha_max(G) / part.alpha for _, part in self.parts)
 
