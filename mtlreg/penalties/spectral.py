@@ -328,7 +328,10 @@ class TraceBall(Penalty):
         counts = xp.arange(1, s.shape[0] + 1, dtype=s.dtype)
         inside = float(self.radius) * (1 - _rounding(W))
         threshold = xp.max((xp.cumulative_sum(s) - inside) / counts)
-        return xp.asarray(W, copy=True) if threshold <= 0 else (U * xp.maximum(s - threshold, 0.0)) @ Vh
+        if threshold <= 0:
+            return xp.asarray(W, copy=True)
+        s = xp.maximum(s - threshold, 0.0)
+        return (U * (s * (inside / max(_sum(s), inside)))) @ Vh  # rounding of a large s is large against the radius
 
     def conjugate(self, V):
         return float(self.radius) * for_array(V).largest_singular_value(V)
