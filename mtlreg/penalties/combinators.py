@@ -125,7 +125,7 @@ class InfimalConvolution(NamedParts, Penalty):
         return min(part.feasible_scale(V) for part in self._scaled())
 
     def alpha_range(self, problem, eps):
-        """That of the part whose strengths reach highest, for above it no other part is in use."""
+        """That of the part whose strengths reach highest, among those for which strength has a meaning."""
         parts = [part for _, part in self.parts if part.has_strength] or [part for _, part in self.parts]
         ranges = [(part, part.alpha_range(problem, eps)) for part in parts]
         return max(((low / part.alpha, high / part.alpha) for part, (low, high) in ranges), key=lambda ends: ends[1])

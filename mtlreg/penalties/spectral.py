@@ -34,7 +34,7 @@ class TraceNorm(HomogeneousPenalty):
 
     References
     ----------
-    Ji & Ye (2009), An accelerated gradient method for trace norm minimization, ICML, eq. 2.
+    Ji & Ye (2009), An accelerated gradient method for trace norm minimization, ICML.
     """
 
     alpha: float = 1.0
@@ -100,7 +100,7 @@ class SquaredTraceNorm(SquaredNorm):
 
     References
     ----------
-    Argyriou, Evgeniou & Pontil (2008), Convex multi-task feature learning, Machine Learning 73, eqs. 5 and 20.
+    Argyriou, Evgeniou & Pontil (2008), Convex multi-task feature learning, Machine Learning 73.
     """
 
     alpha: float = 1.0
@@ -159,7 +159,7 @@ class SpectralBoxNorm(SquaredNorm):
     n_clusters : int, default=2
         From 1 to the number of columns of W (of tasks, unless a task has several classes).
     shape : float, default=1.0
-        h, > 0: the strength inside clusters' centres over the difference of strengths.
+        h, > 0: what the leading singular values cost, over how much more the others cost.
     alpha_ridge : float, default=0.0
         Strength of the ridge part, >= 0; absolute, not a ratio.
 
@@ -170,9 +170,9 @@ class SpectralBoxNorm(SquaredNorm):
 
     References
     ----------
-    McDonald, Pontil & Stamos (2016), New perspectives on k-support and cluster norms, JMLR 17, eqs. 4 and 34;
-    Zhou, Chen & Ye (2011), Clustered multi-task learning via alternating structure optimization, NIPS, eqs. 8 and 11;
-    Chen, Tang, Liu & Ye (2009), A convex formulation for learning shared structures from multiple tasks, ICML, eq. 10.
+    McDonald, Pontil & Stamos (2016), New perspectives on k-support and cluster norms, JMLR 17 (the norm whose square
+    this is); Zhou, Chen & Ye (2011), Clustered multi-task learning via alternating structure optimization, NIPS;
+    Chen, Tang, Liu & Ye (2009), A convex formulation for learning shared structures from multiple tasks, ICML.
     """
 
     alpha: float = 1.0
@@ -246,7 +246,7 @@ class ClusterNorm(SquaredNorm):
 
     References
     ----------
-    Jacob, Bach & Vert (2009), Clustered multi-task learning: a convex formulation, NIPS 21, eqs. 2, 5 and 6.
+    Jacob, Bach & Vert (2009), Clustered multi-task learning: a convex formulation, NIPS 21.
     """
 
     alpha: float = 1.0
@@ -310,7 +310,7 @@ class TraceBall(Penalty):
 
     References
     ----------
-    Chen, Liu & Ye (2010), Learning incoherent sparse and low-rank patterns from multiple tasks, KDD, eq. 3.
+    Chen, Liu & Ye (2010), Learning incoherent sparse and low-rank patterns from multiple tasks, KDD.
     """
 
     radius: float = 1.0
