@@ -13,6 +13,7 @@ from scipy import sparse
 from scipy.special import logsumexp, xlogy
 
 TIGHT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12, "tol_ktratio": 1e-10, "max_iter": 300}
+CLOSE = {"eps": 1e-10, "max_iters": 500_000}
 
 
 # -- losses: numbers, then expressions
@@ -274,10 +275,13 @@ class Reference:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # accuracy is checked where the result is used
             problem = cp.Problem(cp.Minimize(value), constraints)
-            try:
-                problem.solve(solver=cp.CLARABEL, **TIGHT)
-            except cp.SolverError:  # its last steps make no progress: what it calls accurate is an upper bound too
-                problem.solve(solver=cp.CLARABEL)
+            # its last steps may make no progress: what others call accurate is an upper bound too
+            for solver, settings in ((cp.CLARABEL, TIGHT), (cp.CLARABEL, {}), (cp.SCS, CLOSE)):
+                try:
+                    problem.solve(solver=solver, **settings)
+                    break
+                except cp.SolverError:
+                    continue
         inner = [p for _, p in self.penalty.parts] if self.penalty.part_names else [self.penalty]
         parts = [into_domain(p, V.value) * scale for p, V in zip(inner, variables, strict=True)]
         parts[0] = parts[0] + free.value * (self.f == 0)
