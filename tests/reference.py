@@ -14,6 +14,7 @@ from scipy import sparse
 from scipy.special import logsumexp, xlogy
 
 TIGHT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12, "tol_ktratio": 1e-10, "max_iter": 300}
+CLOSE = {"eps": 1e-10, "max_iters": 500_000}
 
 
 # -- losses: numbers, then expressions
@@ -90,7 +91,77 @@ QUADRATIC = ("MeanRegularized", "Graph", "TemporalSmooth")
 
 def scaled(penalty, factor):
     """A part with its alpha multiplied."""
-    return type(penalty)(**{**penalty.get_params(deep=False), "alpha": penalty.alpha * factor})
+    params = penalty.get_params(deep=False)
+    return type(penalty)(**params | {"alpha": penalty.alpha * factor}) if "alpha" in params else penalty
+
+
+def box_square(s, k, h):
+    """``min_m sum_i s_i^2 / (h + m_i)``, 0 <= m <= 1, sum m <= k; the multiplier by bisection."""
+
+    def weights(x):
+        return np.clip(x * s - h, 0, 1)
+
+    low, high = 0.0, 1.0
+    while weights(high).sum() < min(k, np.sum(s > 1e-14 * s.max(initial=1e-300))):
+        high *= 2
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (middle, high) if weights(middle).sum() <= k else (low, middle)
+    return np.sum(s**2 / (h + weights(low)))
+
+
+def task_mean(n_tasks):
+    """The matrix that takes every task to the mean of the tasks."""
+    return np.full((n_tasks, n_tasks), 1 / n_tasks)
+
+
+def box_parameters(penalty):
+    """Factor, sum of the weights and h of the box norm in a cluster norm."""
+    a, b = 1 / penalty.eps_within, 1 / penalty.eps_between
+    return penalty.alpha / (b - a), penalty.n_clusters - 1, a / (b - a)
+
+
+def spectral(penalty, W):
+    """The part without the ridge of a penalty on singular values, by NumPy; None of another penalty."""
+    kind, s = type(penalty).__name__, np.linalg.svd(W, compute_uv=False)
+    if kind == "TraceBall":
+        return 0.0 if s.sum() <= penalty.radius * (1 + 1e-12) else np.inf
+    if kind == "TraceNorm":
+        return penalty.alpha * s.sum()
+    if kind == "SquaredTraceNorm":
+        return penalty.alpha / 2 * s.sum() ** 2
+    if kind == "SpectralBoxNorm":
+        h = penalty.shape
+        return penalty.alpha * h * (1 + h) * box_square(s, penalty.n_clusters, h)
+    if kind == "ClusterNorm":
+        mean = W @ task_mean(W.shape[1])
+        factor, k, h = box_parameters(penalty)
+        box = factor * box_square(np.linalg.svd(W - mean, compute_uv=False), k, h)
+        return penalty.alpha * penalty.eps_mean * np.sum(mean**2) + box
+    return None
+
+
+def convex_spectral(penalty, W):
+    """The same as an expression, and a list of constraints; None of another penalty."""
+    kind, T = type(penalty).__name__, W.shape[1]
+    if kind == "TraceBall":
+        return 0.0, [cp.normNuc(W) <= penalty.radius]
+    if kind == "TraceNorm":
+        return penalty.alpha * cp.normNuc(W), []
+    if kind == "SquaredTraceNorm":
+        return penalty.alpha / 2 * cp.square(cp.normNuc(W)), []
+    if kind not in ("SpectralBoxNorm", "ClusterNorm"):
+        return None
+    M = cp.Variable((T, T), PSD=True)
+    if kind == "SpectralBoxNorm":
+        k, h = penalty.n_clusters, penalty.shape
+        value = penalty.alpha * h * (1 + h) * cp.matrix_frac(W.T, h * np.eye(T) + M)
+    else:
+        factor, k, h = box_parameters(penalty)
+        mean = W @ task_mean(T)
+        value = penalty.alpha * penalty.eps_mean * cp.sum_squares(mean)
+        value += factor * cp.matrix_frac((W - mean).T, h * np.eye(T) + M)
+    return value, [np.eye(T) - M >> 0, cp.trace(M) <= k]
 
 
 def omega(penalty, parts):
@@ -106,9 +177,11 @@ def omega(penalty, parts):
         return quadratic(penalty, W, lambda a: np.sum(a**2)) + getattr(penalty, "alpha_l1", 0) * np.sum(np.abs(W))
     if kind == "Transposed":
         return omega(scaled(penalty.penalty, penalty.alpha), [W.T])
-    ridge = penalty.alpha_ridge / 2 * np.sum(W**2)
+    ridge = getattr(penalty, "alpha_ridge", 0) / 2 * np.sum(W**2)
     if kind == "Chain":
         return ridge + penalty.alpha * sum(omega(p, [W]) for p in penalty.parts)
+    if (value := spectral(penalty, W)) is not None:
+        return ridge + value
     if penalty.positive and (W < 0).any():
         return np.inf
     entry, row, q = strengths(penalty)
@@ -130,10 +203,12 @@ def convex_omega(penalty, parts):
         return quadratic(penalty, W, cp.sum_squares) + l1, []
     if kind == "Transposed":
         return convex_omega(scaled(penalty.penalty, penalty.alpha), [W.T])
-    ridge = penalty.alpha_ridge / 2 * cp.sum_squares(W)
+    ridge = getattr(penalty, "alpha_ridge", 0) / 2 * cp.sum_squares(W)
     if kind == "Chain":
         pairs = [convex_omega(p, [W]) for p in penalty.parts]
         return ridge + penalty.alpha * sum(v for v, _ in pairs), [c for _, some in pairs for c in some]
+    if (both := convex_spectral(penalty, W)) is not None:
+        return ridge + both[0], both[1]
     entry, row, q = strengths(penalty)
     value = ridge + entry * cp.sum(cp.abs(W))
     if row:
@@ -141,11 +216,13 @@ def convex_omega(penalty, parts):
     return value, [W >= 0] if penalty.positive else []
 
 
-def clip_positive(penalty, W):
-    """W with the solver's rounding below zero removed, where the penalty is infinite there."""
+def into_domain(penalty, W):
+    """W with the solver's rounding removed, where the penalty is infinite there."""
     kind = type(penalty).__name__
     inner = penalty.penalty if kind in ("Transposed", "Coupled") else penalty.parts[0] if kind == "Chain" else penalty
-    return np.maximum(W, 0) if getattr(inner, "positive", False) else W
+    if kind == "TraceBall":
+        return W * min(1, penalty.radius / max(np.linalg.norm(W, "nuc"), 1e-300))
+    return np.maximum(W, 0) if inner.constrained else W
 
 
 # -- the model
@@ -232,13 +309,16 @@ class Reference:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # accuracy is checked where the result is used
             problem = cp.Problem(cp.Minimize(value), constraints)
-            try:
-                problem.solve(solver=cp.CLARABEL, **TIGHT)
-            except cp.SolverError:  # its last steps make no progress: what it calls accurate is an upper bound too
-                problem.solve(solver=cp.CLARABEL)
+            # its last steps may make no progress: what others call accurate is an upper bound too
+            for solver, settings in ((cp.CLARABEL, TIGHT), (cp.CLARABEL, {}), (cp.SCS, CLOSE)):
+                try:
+                    problem.solve(solver=solver, **settings)
+                    break
+                except cp.SolverError:
+                    continue
         compound = self.penalty.penalty if type(self.penalty).__name__ == "Coupled" else self.penalty
         inner = [p for _, p in compound.parts] if self.penalty.part_names else [self.penalty]
-        parts = [clip_positive(p, V.value) * scale for p, V in zip(inner, variables, strict=True)]
+        parts = [into_domain(p, V.value) * scale for p, V in zip(inner, variables, strict=True)]
         parts[0] = parts[0] + free.value * (self.f == 0)
         return self.value(parts, intercept.value if self.fit_intercept else intercept)
 

@@ -6,7 +6,21 @@ import pytest
 
 from mtlreg.designs import SharedDesign, StackedDesign
 from mtlreg.losses import Huber, Logistic, Poisson, Softmax, Squared, SquaredHinge
-from mtlreg.penalties import L1, L21, Chain, InfimalConvolution, L1Linf, L1Lq, SparseGroup, Transposed
+from mtlreg.penalties import (
+    L1,
+    L21,
+    Chain,
+    ClusterNorm,
+    InfimalConvolution,
+    L1Linf,
+    L1Lq,
+    SparseGroup,
+    SpectralBoxNorm,
+    SquaredTraceNorm,
+    TraceBall,
+    TraceNorm,
+    Transposed,
+)
 from mtlreg.problem import Problem
 from mtlreg.solvers import solve
 from mtlreg.task_losses import Segment, TaskLosses
@@ -22,6 +36,11 @@ PENALTIES = [
     InfimalConvolution([("shared", L21(0.06)), ("specific", L1(0.05))]),
     Chain([L1(0.02), L21(0.03)]),
     Transposed(L21(0.05)),
+    TraceNorm(0.05, alpha_ridge=0.01),
+    SquaredTraceNorm(0.05),
+    SpectralBoxNorm(0.05),
+    ClusterNorm(0.05),
+    InfimalConvolution([("sparse", L1(0.05)), ("low_rank", TraceBall(0.5))]),
 ]
 
 

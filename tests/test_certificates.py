@@ -11,12 +11,17 @@ from mtlreg import (
     L1,
     L21,
     Chain,
+    ClusterNorm,
     InfimalConvolution,
     L1Linf,
     L1Lq,
     MultiTaskClassifier,
     MultiTaskRegressor,
     SparseGroup,
+    SpectralBoxNorm,
+    SquaredTraceNorm,
+    TraceBall,
+    TraceNorm,
     Transposed,
     stack_tasks,
 )
@@ -48,6 +53,12 @@ PENALTIES = {
     "chain+ridge": Chain([L1Linf(0.7), L1(0.4)], alpha_ridge=0.05),
     "tasks": Transposed(L21()),
     "tasks sparse": Transposed(SparseGroup(entry_ratio=0.3, alpha_ridge=0.05)),
+    "trace norm": TraceNorm(),
+    "squared trace norm": SquaredTraceNorm(),
+    "box norm": SpectralBoxNorm(shape=0.5),
+    "cluster norm": ClusterNorm(alpha_ridge=0.05),
+    "robust low rank": InfimalConvolution([("low_rank", TraceNorm(0.6)), ("outlier", Transposed(L21(0.4)))]),
+    "sparse + ball": InfimalConvolution([("sparse", L1()), ("low_rank", TraceBall(0.7))]),
 }
 
 MORE_PENALTIES = {
@@ -62,6 +73,14 @@ MORE_PENALTIES = {
     "sparse group .5, inf+ridge": SparseGroup(entry_ratio=0.5, q=np.inf, alpha_ridge=0.05),
     "chain positive": Chain([L21(0.7, positive=True), L1(0.4, positive=True)]),
     "dirty positive": InfimalConvolution([("shared", L1Linf(1.3, positive=True)), ("specific", L1())]),
+    "trace norm+ridge": TraceNorm(alpha_ridge=0.05),
+    "squared trace norm+ridge": SquaredTraceNorm(alpha_ridge=0.05),
+    "box norm+ridge": SpectralBoxNorm(n_clusters=1, alpha_ridge=0.05),
+    "three clusters": ClusterNorm(n_clusters=3, eps_mean=0.2, eps_between=0.3, eps_within=2.0),
+    "trace ball": TraceBall(0.7),
+    "robust features": InfimalConvolution([("shared", L21(0.5)), ("outlier", Transposed(L21(0.5)))]),
+    "sparse + low rank": InfimalConvolution([("sparse", L1(0.4)), ("low_rank", TraceNorm(0.6))]),
+    "sparse + squared": InfimalConvolution([("sparse", L1()), ("low_rank", SquaredTraceNorm())]),
     "three parts": InfimalConvolution([("a", L21(1.2)), ("b", L1()), ("c", Transposed(L21(1.1)))]),
 }
 
@@ -157,6 +176,13 @@ def solvers(penalty, loss, every):
             yield "fista"
 
 
+def largest_strength(model, X, y, w):
+    """alpha_max, or the largest strength on a path under penalties that have none; 1 under a mere constraint."""
+    if not model.penalty.has_strength:
+        return 1.0
+    return model.path_alphas(X, y, 1, sample_weight=w)[0]
+
+
 def check(penalty, loss, design, strength=0.15, tol=1e-10, every=True):
     """Fit by every solver that applies; compare with the reference."""
     layout, parameters = DESIGNS[design]
@@ -164,7 +190,7 @@ def check(penalty, loss, design, strength=0.15, tol=1e-10, every=True):
         parameters = parameters | {"feature_weights": np.where(WEIGHTS == 0, 0.1, WEIGHTS)}
     X, y, w = data(loss, **layout)
     model = make(penalty, loss, tol=tol, max_iter=100_000, **parameters)
-    model.set_params(penalty=penalty.with_alpha(strength * model.alpha_max(X, y, w)))
+    model.set_params(penalty=penalty.with_alpha(strength * largest_strength(model, X, y, w)))
     reference = Reference(model, X, y, w)
     best = reference.optimum()
     for solver in solvers(penalty, loss, every):

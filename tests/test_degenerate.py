@@ -20,6 +20,7 @@ from mtlreg import (
     MultiTaskClassifier,
     MultiTaskRegressor,
     SparseGroup,
+    TraceNorm,
     Transposed,
     melt,
     stack_tasks,
@@ -34,6 +35,8 @@ PENALTIES = {
     "dirty": InfimalConvolution([("b", L1Linf(1.3)), ("s", L1())]),
     "chain": Chain([L1(0.5), L21(0.5)]),
     "tasks": Transposed(L21()),
+    "trace norm": TraceNorm(),
+    "robust low rank": InfimalConvolution([("low_rank", TraceNorm(0.6)), ("outlier", Transposed(L21(0.4)))]),
 }
 every_penalty = pytest.mark.parametrize("penalty", PENALTIES.values(), ids=PENALTIES)
 LOSSES = ["squared", "huber", "logistic", "squared_hinge", "poisson"]

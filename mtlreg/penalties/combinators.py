@@ -131,6 +131,12 @@ class InfimalConvolution(NamedParts, Penalty):
     def feasible_scale(self, V):
         return min(part.feasible_scale(V) for part in self._scaled())
 
+    def alpha_range(self, problem, eps):
+        """That of the part whose strengths reach highest, among those for which strength has a meaning."""
+        parts = [part for _, part in self.parts if part.has_strength] or [part for _, part in self.parts]
+        ranges = [(part, part.alpha_range(problem, eps)) for part in parts]
+        return max(((low / part.alpha, high / part.alpha) for part, (low, high) in ranges), key=lambda ends: ends[1])
+
     def alpha_max(self, G):
         return max(part.alpha_max(G) / part.alpha for _, part in self.parts)
 
@@ -278,7 +284,7 @@ class Transposed(Penalty):
         super().check()
         if not isinstance(self.penalty, Penalty) or self.penalty.part_names:
             raise TypeError(f"Transposed(penalty=...) needs a plain Penalty, got {self.penalty!r}.")
-        if type(self.penalty).bind is not Penalty.bind:
+        if self.penalty.keyed_by_task:
             raise TypeError(f"Transposed: {self.penalty!r} is about tasks, and would be given features.")
         self.penalty.check()
 

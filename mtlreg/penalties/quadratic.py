@@ -27,6 +27,7 @@ class QuadraticPenalty(Penalty):
     """
 
     alpha_ridge: float
+    keyed_by_task = True
     _eigen: tuple | None = None
 
     def _laplacian(self, columns):

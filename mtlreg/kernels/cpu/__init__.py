@@ -2,3 +2,4 @@
 
 from mtlreg.kernels.cpu.descent import *  # noqa: F403
 from mtlreg.kernels.cpu.rows import *  # noqa: F403
+from mtlreg.kernels.cpu.spectral import *  # noqa: F403
