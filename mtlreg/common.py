@@ -84,12 +84,15 @@ class CommonDirections:
             u = u - h * model.design.matvec(V)
         return u
 
-    def split(self, u, G):
-        """G = D' u without its part in the common directions, and whether that part was nothing but rounding."""
+    def split(self, G, before):
+        """G without its part in the common directions, and whether that part was nothing but rounding.
+
+        G is the gradient of a dual point that was ``before``, until it was projected; that may have left nothing of it.
+        """
         problem, xp = self.problem, self.problem.xp
         part = self.inside(G)
         weights = problem.column_weights
-        length = problem._sum(xp.where(weights > 0, u * u / xp.where(weights > 0, weights, 1.0), 0.0)) ** 0.5
+        length = problem._sum(xp.where(weights > 0, before**2 / xp.where(weights > 0, weights, 1.0), 0.0)) ** 0.5
         squares = problem.known("square sums", lambda: problem.design.square_sums(weights))
         bound = ORTHOGONAL * float(xp.finfo(G.dtype).eps) * length * float(xp.max(squares)) ** 0.5
         rest = G - part

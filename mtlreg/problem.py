@@ -200,7 +200,7 @@ class Problem:
 
     def _find_null_gradient(self):
         G = self.gradient(self._null_dual)
-        return G if self.common is None else self.common.split(self._null_dual, G)[0]
+        return G if self.common is None else self.common.split(G, self.null.u)[0]
 
     @property
     def alpha_max(self):
@@ -232,7 +232,7 @@ class Problem:
                 u = directions.project_inside(u, point.eta) if inside else directions.project(u)
         G = self.gradient(u)
         if self.common is not None:
-            G, orthogonal = self.common.split(u, G)
+            G, orthogonal = self.common.split(G, point.u)
             G = G if orthogonal else G + self.xp.asarray(self.xp.inf, dtype=G.dtype)
         return u, G + pull
 
