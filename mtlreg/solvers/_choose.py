@@ -23,16 +23,17 @@ SOLVERS = {
 def choose(solver, problem):
     """The solver for a problem.
 
-    Under "auto", working sets for sums over rows (their inner solver is coordinate descent for the squared loss,
-    proximal Newton for other losses with one column a label, FISTA for softmax), FISTA for every other penalty.
+    Under "auto", working sets for sums over rows and best splits into such (their inner solver is coordinate descent
+    for the squared loss, proximal Newton for other losses with one column a label, FISTA for softmax), FISTA for every
+    other penalty.
     """
     if callable(solver):
         return solver
     if solver == "auto":
-        return working_set if problem.penalty.row_kernel() is not None else fista
+        return working_set if problem.penalty.row_kernels() else fista
     if solver not in SOLVERS:
         raise ValueError(f"solver={solver!r} is not known: give 'auto' or one of {sorted(SOLVERS)}.")
-    if solver == "working_set" and problem.penalty.row_kernel() is None:
+    if solver == "working_set" and not problem.penalty.row_kernels():
         raise ValueError(f"solver='working_set' needs a sum over rows, not {type(problem.penalty).__name__}.")
     if solver == "prox_newton" and not newton.handles(problem):
         raise ValueError("solver='prox_newton' needs losses other than softmax, NumPy arrays and a sum over rows.")
