@@ -121,7 +121,6 @@ def test_same_optimum_as_fista_everywhere(penalty, loss, layout):
         ("working_set", "squared"),
         ("working_set", "logistic"),
         ("prox_newton", "logistic"),
-        ("prox_newton", "poisson"),
     ],
 )
 def test_check_solver(solver, loss):
