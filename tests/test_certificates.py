@@ -166,7 +166,7 @@ def make(penalty, loss, **parameters):
 def solvers(penalty, loss, every):
     """Solvers that apply; FISTA, which always does and is slow, only for ``every`` or where "auto" chooses it."""
     yield "auto"
-    if penalty.row_kernel() is not None:
+    if penalty.row_kernels():
         yield "working_set"
         if loss == "squared":
             yield "coordinate_descent"

@@ -188,8 +188,8 @@ class NoSlack(L21):
 
 
 class WrongKernel(L21):
-    def row_kernel(self):
-        return (0.0, 2 * float(self.alpha), 2.0, float(self.alpha_ridge), False)
+    def row_kernels(self):
+        return ((0.0, 2 * float(self.alpha), 2.0, float(self.alpha_ridge), False),)
 
 
 class Single(L1):
@@ -225,7 +225,7 @@ BROKEN = [
     (NotConvex, "not convex"),
     (Array, "not a float"),
     (NoSlack, "row_violations"),
-    (WrongKernel, "row_kernel"),
+    (WrongKernel, "row_kernels"),
     (Single, "float64 for float32"),
     (Changes, "with_alpha changes"),
     (Unchecked, "check accepts"),
@@ -299,7 +299,7 @@ def test_transposed_acts_on_columns():
     W = np.array([[3.0, 0.0], [4.0, 1.0]])
     assert Transposed(L21(2.0)).value(W) == 12.0
     assert_allclose(Transposed(L21(2.0)).prox(W, 0.5), [[2.4, 0], [3.2, 0]])
-    assert Transposed(L21(2.0)).row_kernel() is None
+    assert Transposed(L21(2.0)).row_kernels() == ()
 
 
 def test_infimal_convolution_is_the_best_split():

@@ -13,6 +13,8 @@ import numbers
 from array_api_compat import array_namespace
 from sklearn.base import BaseEstimator
 
+from mtlreg.kernels import for_array
+
 __all__ = ["HomogeneousPenalty", "Penalty", "RidgedPenalty", "check_number", "largest_scale"]
 
 
@@ -117,13 +119,20 @@ class Penalty(BaseEstimator):
         other.alpha = alpha
         return other
 
-    def row_kernel(self):
-        """``(entry, row, q, ridge, positive)`` if the penalty is a sum over rows that the row kernels know."""
-        return None
+    def row_kernels(self):
+        """``(entry, row, q, ridge, positive)`` of every part, if each is a sum over rows that the row kernels know.
+
+        ``entry sum_jt |W_jt| + row sum_j |W_j|_q + (ridge / 2) |W|_F^2``, and W >= 0 if ``positive``; a plain penalty
+        is one part. Empty for any other penalty.
+        """
+        return ()
 
     def row_violations(self, V):
-        """How far each row of V is from the dual constraint, for working sets (row-separable ones only)."""
-        raise NotImplementedError
+        """How far each row of V is from the dual constraint, for working sets (those with `row_kernels` only)."""
+        xp = array_namespace(V)
+        violation = for_array(V).row_violation
+        by_part = [violation(V, entry, row, q, positive) for entry, row, q, _, positive in self.row_kernels()]
+        return xp.max(xp.stack(by_part), axis=0)
 
 
 class RidgedPenalty(Penalty):

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from array_api_compat import array_namespace
 
+from mtlreg.kernels import for_array
 from mtlreg.penalties._base import HomogeneousPenalty, Penalty
 
 __all__ = ["Chain", "InfimalConvolution", "Transposed"]
@@ -140,6 +141,10 @@ class InfimalConvolution(NamedParts, Penalty):
     def alpha_max(self, G):
         return max(part.alpha_max(G) / part.alpha for _, part in self.parts)
 
+    def row_kernels(self):
+        kernels = [part.row_kernels() for part in self._scaled()]
+        return sum(kernels, ()) if all(kernels) else ()
+
     def check(self):
         super().check()
         self._check_pairs()
@@ -208,6 +213,21 @@ class Chain(NamedParts, HomogeneousPenalty):
         for part in self._ordered():
             W = part.norm_prox(W, step)
         return W
+
+    def norm_feasible_scale(self, V):
+        kernels = self.row_kernels()
+        if not kernels:
+            return super().norm_feasible_scale(V)
+        ((entry, row, q, _, positive),) = kernels
+        return float(for_array(V).row_feasible_scale(V, entry, row, q, positive))
+
+    def row_kernels(self):
+        kernels = [part.row_kernels() for part in self._ordered()]
+        if not all(kernels):
+            return ()
+        entry, row, q, _, positive = zip(*sum(kernels, ()), strict=True)
+        # entries come first and have no row norm: the last q is that of the only one
+        return ((sum(entry), sum(row), q[-1], float(self.alpha_ridge), any(positive)),)
 
     def check(self):
         super().check()

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 from sklearn.base import clone
 
+from mtlreg.kernels.generic.rows import shrink_rows
 from mtlreg.testing._common import assert_close, check_untouched, require, same_elsewhere
 from mtlreg.testing._couplings import check_couplings
 
@@ -24,7 +25,7 @@ def check_penalty(penalty, shape=None, seed=0):
     * ``feasible_scale`` and ``alpha_max`` are exact from both sides; W = 0 is optimal iff alpha >= alpha_max.
     * ``quadratic``, ``smooth_coupling`` and ``null_columns``, where given, are what `value` says. Of a penalty with a
       smooth coupling the other part, ``proximable``, is what is checked.
-    * ``row_kernel`` and ``row_violations``, where given, agree with the rest.
+    * ``row_kernels`` and ``row_violations``, where given, agree with the rest.
     * Arguments stay untouched, Fortran order and read-only memory are taken, float32 stays float32,
       ``array_api_strict`` arrays (if installed) give the same; parameters, clones and pickles work as in
       scikit-learn.
@@ -54,7 +55,7 @@ def check_penalty(penalty, shape=None, seed=0):
         check.conjugate()
         check.feasible_scale()
         check.alpha_max()
-        check.row_kernel()
+        check.row_kernels()
         check.arrays()
     _check_parameters(penalty, check)
 
@@ -233,15 +234,22 @@ class _Check:
 
     # -- capabilities --
 
-    def row_kernel(self):
+    def row_kernels(self):
         p, name = self.penalty, self.name
-        if p.row_kernel() is None:
+        kernels = p.row_kernels()
+        if not kernels:
             return
-        entry, row, q, ridge, _ = p.row_kernel()
-        W = self.inside(self.random())
-        norms = np.array([np.linalg.norm(w, q) for w in W])
-        value = entry * np.abs(W).sum() + row * norms.sum() + 0.5 * ridge * (W * W).sum()
-        assert_close(p.value(W), value, 1e-12, f"{name}: value is not what row_kernel says")
+        require(len(kernels) == max(1, self.parts), f"{name}: {len(kernels)} row_kernels for {self.parts} parts")
+        x, step = self.random(self.size), 0.5
+        Z, value = p.prox(x, step), 0.0
+        pairs = zip(x, Z, strict=True) if self.parts else [(x, Z)]
+        for (entry, row, q, ridge, positive), (V, W) in zip(kernels, pairs, strict=True):
+            share = 1 / (1 + step * ridge)
+            wanted = shrink_rows(share * V, share * step * entry, share * step * row, q, positive)
+            assert_close(W, wanted, 1e-12, f"{name}: prox is not what row_kernels says")
+            norms = np.array([np.linalg.norm(w, q) for w in W])
+            value += entry * np.abs(W).sum() + row * norms.sum() + 0.5 * ridge * (W * W).sum()
+        assert_close(p.value(Z), value, 1e-12, f"{name}: value is not what row_kernels says")
         V = self.matrix()
         for j in range(len(V)):  # a row violates the constraint iff, were it alone, W = 0 would not be optimal
             alone = np.where(np.arange(len(V))[:, None] == j, V, 0)
