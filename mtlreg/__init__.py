@@ -10,7 +10,18 @@ from mtlreg.estimators import (
     MultiTaskRegressor,
 )
 from mtlreg.model_selection import LeaveOneTaskOut, PathSearchCV, StratifiedTaskKFold
-from mtlreg.penalties import L1, L21, Chain, InfimalConvolution, L1Linf, L1Lq, SparseGroup, Transposed
+from mtlreg.penalties import (
+    L1,
+    L21,
+    Chain,
+    GraphFused,
+    InfimalConvolution,
+    L1Linf,
+    L1Lq,
+    SparseGroup,
+    TotalVariation,
+    Transposed,
+)
 
 try:
     __version__ = version("mtlreg")
@@ -22,6 +33,7 @@ __all__ = [
     "BlockSparseClassifier",
     "BlockSparseRegressor",
     "Chain",
+    "GraphFused",
     "InfimalConvolution",
     "KeepTask",
     "L1",
@@ -34,6 +46,7 @@ __all__ = [
     "PathSearchCV",
     "SparseGroup",
     "StratifiedTaskKFold",
+    "TotalVariation",
     "Transposed",
     "feature_importance",
     "melt",

@@ -2,6 +2,7 @@
 
 from mtlreg.penalties._base import HomogeneousPenalty, Penalty
 from mtlreg.penalties.combinators import Chain, InfimalConvolution, Transposed
+from mtlreg.penalties.differences import GraphFused, TotalVariation
 from mtlreg.penalties.quadratic import Coupled, MeanRegularized, TemporalSmooth
 from mtlreg.penalties.rows import L1, L21, L1Linf, L1Lq, SparseGroup
 
@@ -10,6 +11,7 @@ __all__ = [
     "L21",
     "Chain",
     "Coupled",
+    "GraphFused",
     "HomogeneousPenalty",
     "InfimalConvolution",
     "L1Linf",
@@ -18,5 +20,6 @@ __all__ = [
     "Penalty",
     "SparseGroup",
     "TemporalSmooth",
+    "TotalVariation",
     "Transposed",
 ]

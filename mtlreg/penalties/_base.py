@@ -26,6 +26,8 @@ class Penalty(BaseEstimator):
     alpha: float
     #: Place in the order of a `Chain`: 0 differences of tasks, 1 entries, 2 row groups; None: cannot be chained.
     chain_rank: int | None = None
+    #: Whether its prox sends all entries of a row through one odd increasing function: what differences need.
+    orders_rows: bool = True
 
     def value(self, W):
         """``Omega(W)``, a float."""
@@ -71,6 +73,10 @@ class Penalty(BaseEstimator):
     def check(self):
         """Raise a ValueError or TypeError that names a parameter out of its range."""
         check_number(self, "alpha", low=0.0, finite=True)
+
+    def check_in_chain(self):
+        """What `check` does, for a part of a `Chain`, where more may be allowed than alone."""
+        self.check()
 
     @property
     def null(self):
