@@ -21,6 +21,7 @@ from mtlreg.penalties import (
     SparseGroup,
     TotalVariation,
     Transposed,
+    TreeGroups,
 )
 
 try:
@@ -48,6 +49,7 @@ __all__ = [
     "StratifiedTaskKFold",
     "TotalVariation",
     "Transposed",
+    "TreeGroups",
     "feature_importance",
     "melt",
     "stack_tasks",

@@ -5,6 +5,7 @@ from mtlreg.penalties.combinators import Chain, InfimalConvolution, Transposed
 from mtlreg.penalties.differences import GraphFused, TotalVariation
 from mtlreg.penalties.quadratic import Coupled, MeanRegularized, TemporalSmooth
 from mtlreg.penalties.rows import L1, L21, L1Linf, L1Lq, SparseGroup
+from mtlreg.penalties.tree import TreeGroups
 
 __all__ = [
     "L1",
@@ -22,4 +23,5 @@ __all__ = [
     "TemporalSmooth",
     "TotalVariation",
     "Transposed",
+    "TreeGroups",
 ]

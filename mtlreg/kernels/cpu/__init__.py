@@ -2,4 +2,5 @@
 
 from mtlreg.kernels.cpu.descent import *  # noqa: F403
 from mtlreg.kernels.cpu.fuse import *  # noqa: F403
+from mtlreg.kernels.cpu.groups import *  # noqa: F403
 from mtlreg.kernels.cpu.rows import *  # noqa: F403
