@@ -29,8 +29,8 @@ class Fusion:
         Orthonormal basis of what the differences do not see.
     columns, node_signs : arrays of shape (n_nodes,)
         Node k is ``node_signs[k] W[:, columns[k]]``.
-    back : array of shape (n_columns,)
-        The node that holds a column.
+    back : array of shape (1 or 2, n_columns)
+        The nodes that hold a column.
     links : array of shape (n_links, 2) or None
         Edges between nodes; None: nodes are joined to their neighbours in the order given.
     limits : array of shape (n_links,)
@@ -62,8 +62,9 @@ class Fusion:
         kernels, limits = for_array(W), strength * self.limits
         V = self.on_nodes(W)
         V = kernels.fuse_chain(V, limits) if self.links is None else kernels.fuse_graph(V, self.links, limits)
-        signs = xp.asarray(self.node_signs[self.back], dtype=W.dtype)
-        return signs * xp.take(V, xp.asarray(self.back), axis=1)
+        # the mean of two copies, so that what is fused with its own opposite is zero without rounding
+        share = xp.asarray(self.node_signs[self.back] / len(self.back), dtype=W.dtype)
+        return sum(share[k, :] * xp.take(V, xp.asarray(nodes), axis=1) for k, nodes in enumerate(self.back))
 
     def on_nodes(self, W):
         """Columns of W by node, with the signs of the nodes."""
@@ -118,12 +119,13 @@ def build_fusion(edges, weights, n_columns):
         two = np.stack([edges[:, 0] + n_columns, edges[:, 1] + n_columns - opposite], axis=1)
         both = np.concatenate([np.ones(n_columns), -np.ones(n_columns)])
         links = np.concatenate([one, two])
-        return Fusion(*known, np.tile(columns, 2), both, columns, links, np.tile(sizes, 2))
+        back = np.stack([columns, columns + n_columns])
+        return Fusion(*known, np.tile(columns, 2), both, back, links, np.tile(sizes, 2))
     degrees = np.bincount(edges.ravel(), minlength=n_columns)
     if degrees.max(initial=0) <= 2 and len(edges) == n_columns - len(balanced):
         order, limits = _chains(edges, sizes, component, degrees)
-        return Fusion(*known, order, flips[order], np.argsort(order), None, limits)
-    return Fusion(*known, columns, flips, columns, edges, sizes)
+        return Fusion(*known, order, flips[order], np.argsort(order)[None], None, limits)
+    return Fusion(*known, columns, flips, columns[None], edges, sizes)
 
 
 def _adjacency(edges, values, n):
