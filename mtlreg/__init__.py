@@ -23,6 +23,7 @@ from mtlreg.penalties import (
     Transposed,
     TreeGroups,
 )
+from mtlreg.structure import task_graph, task_tree
 
 try:
     __version__ = version("mtlreg")
@@ -53,5 +54,7 @@ __all__ = [
     "feature_importance",
     "melt",
     "stack_tasks",
+    "task_graph",
+    "task_tree",
     "unmelt",
 ]

@@ -1,4 +1,4 @@
-"""Graphs and orders of tasks, matched to the columns of W; structure learned from data."""
+"""Graphs and orders of tasks, matched to the columns of W; graphs and trees from data."""
 
 import numpy as np
 import pandas as pd
@@ -6,6 +6,16 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
 
+from mtlreg import (
+    L1,
+    GraphFused,
+    MultiTaskClassifier,
+    MultiTaskRegressor,
+    TreeGroups,
+    stack_tasks,
+    task_graph,
+    task_tree,
+)
 from mtlreg.penalties._columns import column_chains
 from mtlreg.penalties._structure import plain_columns, read_graph
 
@@ -119,3 +129,60 @@ def test_order():
 def test_orders_that_are_none(order, error, message):
     with pytest.raises(error, match=message):
         column_chains(NAMED, order)
+
+
+# -- from data --
+
+
+def related(n=60, seed=0):
+    """Tasks a and b alike, c their opposite, d apart."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, 5)) * [1, 10, 0.1, 1, 1]
+    w, apart = np.array([1, 0.1, 0, 0, 0]), np.array([0, 0, 10, 1, 0])
+    Y = X @ np.stack([w, w, -w, apart]).T + 0.1 * rng.standard_normal((n, 4)) + 5
+    return X, pd.DataFrame(Y, columns=list("abcd"))
+
+
+def doors():
+    X, Y = related()
+    yield X, Y, None
+    rows = [X[i::4] for i in range(4)]
+    yield *stack_tasks(rows, [Y[t].to_numpy()[i::4] for i, t in enumerate(Y)], list(Y)), "task"
+
+
+@pytest.mark.parametrize(("X", "y", "task_feature"), list(doors()), ids=["shared", "task column"])
+def test_graph_and_tree_from_data(X, y, task_feature):
+    graph = task_graph(X, y, task_feature)
+    assert {(s, t): round(r) for s, t, r in graph} == {("a", "b"): 1, ("a", "c"): -1, ("b", "c"): -1}
+    assert len(task_graph(X, y, task_feature, threshold=0.0)) == 6
+    tree = task_tree(X, y, task_feature)
+    above = {t: sum(weight for labels, weight in tree if t in labels) for t in "abcd"}
+    assert above == pytest.approx(dict.fromkeys("abcd", 1.0))
+    largest = max((entry for entry in tree if len(entry[0]) > 1), key=lambda entry: entry[1])
+    assert set(largest[0]) == set("abc")
+    for penalty in (GraphFused(0.1, graph), TreeGroups(0.1, tree)):
+        assert MultiTaskRegressor(penalty, task_feature=task_feature).fit(X, y).converged_
+
+
+def test_structure_of_classes():
+    X, Y = related()
+    y = np.where(Y > Y.mean(), "high", "low")
+    model = MultiTaskClassifier(L1(0.0, alpha_ridge=0.1))
+    assert {(s, t) for s, t, _ in task_graph(X, y, estimator=model)} == {(0, 1), (0, 2), (1, 2)}
+    several = np.stack([np.digitize(Y["a"], [4, 6]), np.digitize(Y["b"], [4, 6])], axis=1)
+    assert [(s, t) for s, t, _ in task_graph(X, several, estimator=model)] == [(0, 1)]
+    with pytest.raises(ValueError, match="different numbers of classes"):
+        task_graph(X, np.stack([several[:, 0], Y["d"] > 5], axis=1), estimator=model)
+
+
+def test_structure_of_little():
+    X, Y = related()
+    one = Y[["a"]]
+    assert task_graph(X, one) == []
+    assert task_tree(X, one) == [(["a"], 1.0)]
+    assert len(task_graph(sparse.csr_array(X), Y)) == 3
+    constant = Y.assign(b=1.0)
+    assert [(s, t) for s, t, _ in task_graph(X, constant, threshold=0.0) if "b" in (s, t)] == []
+    assert TreeGroups(tree=task_tree(X, constant)).bind([(t, None) for t in "abcd"]) is not None
+    with pytest.raises(ValueError, match="threshold"):
+        task_graph(X, Y, threshold=2.0)
