@@ -17,6 +17,7 @@ from mtlreg.penalties import (
     ClusterNorm,
     Coupled,
     Graph,
+    GraphFused,
     InfimalConvolution,
     L1Linf,
     L1Lq,
@@ -25,10 +26,13 @@ from mtlreg.penalties import (
     SpectralBoxNorm,
     SquaredTraceNorm,
     TemporalSmooth,
+    TotalVariation,
     TraceBall,
     TraceNorm,
     Transposed,
+    TreeGroups,
 )
+from mtlreg.structure import task_graph, task_tree
 
 try:
     __version__ = version("mtlreg")
@@ -47,6 +51,7 @@ __all__ = [
     "ClusterNorm",
     "Coupled",
     "Graph",
+    "GraphFused",
     "InfimalConvolution",
     "KeepTask",
     "LeaveOneTaskOut",
@@ -59,11 +64,15 @@ __all__ = [
     "SquaredTraceNorm",
     "StratifiedTaskKFold",
     "TemporalSmooth",
+    "TotalVariation",
     "TraceBall",
     "TraceNorm",
     "Transposed",
+    "TreeGroups",
     "feature_importance",
     "melt",
     "stack_tasks",
+    "task_graph",
+    "task_tree",
     "unmelt",
 ]

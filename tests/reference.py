@@ -164,6 +164,43 @@ def convex_spectral(penalty, W):
     return value, [np.eye(T) - M >> 0, cp.trace(M) <= k]
 
 
+def task_pairs(edges, n_tasks, n_columns):
+    """Pairs of columns, of the same class, for (task, task, weight) with tasks 0, 1, ..., and their weights."""
+    width = n_columns // n_tasks
+    return [(s * width + k, t * width + k, r) for s, t, r in edges for k in range(width)]
+
+
+def edges_of(penalty, n_columns):
+    """The pairs of columns whose differences a penalty of tasks 0, 1, ... pays for: (column, column, weight)."""
+    if type(penalty).__name__ == "TotalVariation":
+        order = penalty.order or range(n_columns)
+        return task_pairs([(s, t, 1.0) for s, t in pairwise(order)], len(order), n_columns)
+    n_tasks = 1 + max(max(s, t) for s, t, _ in penalty.graph)
+    return task_pairs(penalty.graph, n_tasks, n_columns)
+
+
+def groups_of(penalty, n_columns):
+    """The groups of columns of a tree given as (tasks, weight) pairs, and their weights."""
+    width = n_columns // (1 + max(max(tasks) for tasks, _ in penalty.tree))
+    return [([t * width + k for t in tasks for k in range(width)], weight) for tasks, weight in penalty.tree]
+
+
+def omega_of_structure(penalty, W, absolute, total, norm):
+    """Differences along an order or a graph, or norms of groups, in NumPy's or in cvxpy's functions."""
+    kind = type(penalty).__name__
+    if kind == "TreeGroups":
+        return penalty.alpha * total(
+            [w * norm(W[j, g]) for g, w in groups_of(penalty, W.shape[1]) for j in range(W.shape[0])]
+        )
+    ratio = 1.0 if kind == "TotalVariation" else penalty.fused_ratio
+    pairs = edges_of(penalty, W.shape[1])
+    fused = total([abs(r) * absolute(W[:, s] - np.sign(r) * W[:, t]) for s, t, r in pairs])
+    return penalty.alpha * (ratio * fused + (1 - ratio) * absolute(W))
+
+
+STRUCTURED = ("TotalVariation", "GraphFused", "TreeGroups")
+
+
 def omega(penalty, parts):
     """The penalty of a list of matrices (one, unless it is compound) by NumPy."""
     kind = type(penalty).__name__
@@ -182,8 +219,10 @@ def omega(penalty, parts):
         return ridge + penalty.alpha * sum(omega(p, [W]) for p in penalty.parts)
     if (value := spectral(penalty, W)) is not None:
         return ridge + value
-    if penalty.positive and (W < 0).any():
+    if getattr(penalty, "positive", False) and (W < 0).any():
         return np.inf
+    if kind in STRUCTURED:
+        return ridge + omega_of_structure(penalty, W, lambda a: np.abs(a).sum(), sum, np.linalg.norm)
     entry, row, q = strengths(penalty)
     return ridge + entry * np.sum(np.abs(W)) + row * sum(np.linalg.norm(w, q) for w in W)
 
@@ -209,11 +248,14 @@ def convex_omega(penalty, parts):
         return ridge + penalty.alpha * sum(v for v, _ in pairs), [c for _, some in pairs for c in some]
     if (both := convex_spectral(penalty, W)) is not None:
         return ridge + both[0], both[1]
+    constraints = [W >= 0] if getattr(penalty, "positive", False) else []
+    if kind in STRUCTURED:
+        return ridge + omega_of_structure(penalty, W, lambda a: cp.sum(cp.abs(a)), sum, cp.norm), constraints
     entry, row, q = strengths(penalty)
     value = ridge + entry * cp.sum(cp.abs(W))
     if row:
         value += row * sum(cp.norm(W[j], q) for j in range(W.shape[0]))
-    return value, [W >= 0] if penalty.positive else []
+    return value, constraints
 
 
 def into_domain(penalty, W):
@@ -222,7 +264,7 @@ def into_domain(penalty, W):
     inner = penalty.penalty if kind in ("Transposed", "Coupled") else penalty.parts[0] if kind == "Chain" else penalty
     if kind == "TraceBall":
         return W * min(1, penalty.radius / max(np.linalg.norm(W, "nuc"), 1e-300))
-    return np.maximum(W, 0) if inner.constrained else W
+    return np.maximum(W, 0) if getattr(inner, "constrained", False) else W
 
 
 # -- the model

@@ -12,6 +12,7 @@ from mtlreg import (
     L21,
     Chain,
     ClusterNorm,
+    GraphFused,
     InfimalConvolution,
     L1Linf,
     L1Lq,
@@ -20,13 +21,18 @@ from mtlreg import (
     SparseGroup,
     SpectralBoxNorm,
     SquaredTraceNorm,
+    TotalVariation,
     TraceBall,
     TraceNorm,
     Transposed,
+    TreeGroups,
     stack_tasks,
 )
 
 N_TASKS, N_FEATURES = 3, 6
+
+GRAPH = [(0, 1, 1.0), (1, 2, -0.7), (0, 2, 2.0)]  # no signs of the tasks make all weights positive
+TREE = [((0, 1), 0.8), ((2,), 0.5), ((0,), 0.2), ((0, 1, 2), 1.0)]
 
 PENALTIES = {
     "l1": L1(),
@@ -52,6 +58,10 @@ PENALTIES = {
     "chain": Chain([L21(0.7), L1(0.4)]),
     "chain+ridge": Chain([L1Linf(0.7), L1(0.4)], alpha_ridge=0.05),
     "tasks": Transposed(L21()),
+    "differences": TotalVariation(order=[2, 0, 1]),
+    "fused sparse group": Chain([TotalVariation(0.6, order=[2, 0, 1]), L1(0.3), L21(0.5)]),
+    "graph fused": GraphFused(graph=GRAPH),
+    "tree": TreeGroups(tree=TREE),
     "tasks sparse": Transposed(SparseGroup(entry_ratio=0.3, alpha_ridge=0.05)),
     "trace norm": TraceNorm(),
     "squared trace norm": SquaredTraceNorm(),
@@ -81,6 +91,17 @@ MORE_PENALTIES = {
     "robust features": InfimalConvolution([("shared", L21(0.5)), ("outlier", Transposed(L21(0.5)))]),
     "sparse + low rank": InfimalConvolution([("sparse", L1(0.4)), ("low_rank", TraceNorm(0.6))]),
     "sparse + squared": InfimalConvolution([("sparse", L1()), ("low_rank", SquaredTraceNorm())]),
+    "differences+ridge": TotalVariation(order=[2, 0, 1], alpha_ridge=0.05),
+    "differences positive": TotalVariation(order=[2, 0, 1], alpha_ridge=0.05, positive=True),
+    "fused positive": Chain([TotalVariation(0.6, order=[2, 0, 1], positive=True), L1(0.3, positive=True)]),
+    "fused sparse group inf+ridge": Chain([TotalVariation(0.6, order=[2, 0, 1]), L1Linf(0.5)], alpha_ridge=0.05),
+    "graph fused only": GraphFused(graph=GRAPH, fused_ratio=1.0),
+    "graph fused balanced": GraphFused(graph=[(0, 1, 1.0), (1, 2, -0.7), (0, 2, -2.0)], fused_ratio=1.0),
+    "graph fused path+ridge": GraphFused(graph=[(0, 2, 1.0), (2, 1, -0.7)], fused_ratio=0.8, alpha_ridge=0.05),
+    "graph fused rows": Chain([GraphFused(graph=GRAPH), L21(0.5)]),
+    "tree+ridge": TreeGroups(tree=TREE, alpha_ridge=0.05),
+    "tree, entries": Chain([L1(0.3), TreeGroups(tree=TREE)]),
+    "fused and dense": InfimalConvolution([("a", GraphFused(1.3, graph=GRAPH)), ("b", L21(1.2))]),
     "three parts": InfimalConvolution([("a", L21(1.2)), ("b", L1()), ("c", Transposed(L21(1.1)))]),
 }
 
@@ -205,11 +226,17 @@ def check(penalty, loss, design, strength=0.15, tol=1e-10, every=True):
         assert low.max() <= best + rounding, "a lower bound on the way is above the optimum"
 
 
+def leaves_free(penalty):
+    """Whether a penalty leaves directions free, which softmax tasks do not allow."""
+    return penalty.bind([(t, None) for t in range(N_TASKS)]).null_columns(N_TASKS) is not None
+
+
 def pairs():
     """Every penalty with every design, every loss with both."""
     for i, penalty in enumerate(PENALTIES):
         for j, design in enumerate(DESIGNS):
             loss = list(LOSSES)[(i + 2 * j) % len(LOSSES)]
+            loss = "squared" if loss == "softmax" and leaves_free(PENALTIES[penalty]) else loss
             yield pytest.param(penalty, loss, design, (i + j) % 4 == 0, id=f"{penalty}-{loss}-{design}")
 
 
@@ -222,5 +249,7 @@ def test_gap_against_the_truth(penalty, loss, design, every):
 @pytest.mark.parametrize(("penalty", "loss"), list(product(PENALTIES | MORE_PENALTIES, LOSSES)))
 @pytest.mark.parametrize("strength", [0.5, 0.01])
 def test_gap_against_the_truth_everywhere(penalty, loss, strength):
+    if loss == "softmax" and leaves_free((PENALTIES | MORE_PENALTIES)[penalty]):
+        return
     for design in DESIGNS:
         check((PENALTIES | MORE_PENALTIES)[penalty], LOSSES[loss], design, strength)

@@ -13,6 +13,7 @@ from mtlreg.penalties import (
     ClusterNorm,
     Coupled,
     Graph,
+    GraphFused,
     HomogeneousPenalty,
     InfimalConvolution,
     L1Linf,
@@ -23,9 +24,11 @@ from mtlreg.penalties import (
     SpectralBoxNorm,
     SquaredTraceNorm,
     TemporalSmooth,
+    TotalVariation,
     TraceBall,
     TraceNorm,
     Transposed,
+    TreeGroups,
 )
 from mtlreg.penalties._base import largest_scale
 from mtlreg.testing import check_penalty
@@ -38,6 +41,10 @@ def variants(cls, *settings):
     extras = ({}, {"alpha_ridge": 0.2}, {"positive": True}, {"positive": True, "alpha_ridge": 0.2})
     return [cls(**one, **extra) for one in settings for extra in extras]
 
+
+# of 11 tasks, without signs of the tasks that make all weights positive
+GRAPH = [(0, 1, 1.0), (1, 2, -2.0), (0, 2, 0.5), (2, 3, 1.0), (3, 4, -0.3), (4, 7, 1.0), (7, 8, 1.0), (8, 10, 2.0)]
+TREE = [[0, 1, [4, 7]], [[2], [3]], [5, 6, 8, 9], 10]
 
 CHECKED = {
     "L1": variants(L1, {"alpha": 0.3}),
@@ -93,6 +100,28 @@ CHECKED = {
         Coupled(SparseGroup(0.6, positive=True), MeanRegularized(0.5, 0.1), alpha=0.5),
         Coupled(InfimalConvolution([("a", L21(0.3)), ("b", L1(0.2))]), MeanRegularized(1.0)),
     ],
+    "TotalVariation": [
+        TotalVariation(0.4),
+        TotalVariation(0.4, order=[2, 5, 0, 3, 1, 4, *range(6, 11)]),
+        TotalVariation(0.4, alpha_ridge=0.2),
+        TotalVariation(0.4, alpha_ridge=0.2, positive=True),
+        Chain([TotalVariation(0.4), L1(0.3), L21(0.5)], alpha=0.7),
+        Chain([TotalVariation(0.4, positive=True), L1Linf(0.5, positive=True)], alpha=0.7),
+        Chain([TotalVariation(0.4), L1(0.0)]),
+    ],
+    "GraphFused": [
+        GraphFused(0.4, GRAPH),
+        GraphFused(0.4, GRAPH, fused_ratio=0.8, alpha_ridge=0.1),
+        GraphFused(0.4, GRAPH, fused_ratio=1.0),
+        GraphFused(0.4, [(0, 1, 1.0), (1, 2, 2.0), (0, 2, 1.0)], fused_ratio=1.0),
+        GraphFused(0.4, [(0, 1, 1.0), (2, 1, -2.0)]),
+        GraphFused(0.4, [], fused_ratio=0.3),
+    ],
+    "TreeGroups": [
+        TreeGroups(0.4, TREE),
+        TreeGroups(0.4, [({0, 1}, 0.5), ({0}, 0.3), (range(11), 0.7), ({3}, 0.0)], alpha_ridge=0.1),
+        Chain([L1(0.3), TreeGroups(0.4, TREE)], alpha=0.7),
+    ],
     "Transposed": [
         Transposed(L21(0.4)),
         Transposed(SpectralBoxNorm(0.4)),
@@ -104,7 +133,7 @@ ABSTRACT = {"Penalty", "HomogeneousPenalty"}
 
 def test_every_public_penalty_is_checked():
     assert set(penalties.__all__) == set(CHECKED) | ABSTRACT
-    assert all(type(one).__name__ == name for name, some in CHECKED.items() for one in some)
+    assert all(type(one).__name__ in (name, "Chain") for name, some in CHECKED.items() for one in some)
 
 
 @pytest.mark.parametrize(

@@ -182,8 +182,8 @@ def test_softmax_needs_a_ridge():
 @pytest.mark.parametrize(
     ("penalty", "error", "message"),
     [
-        (TemporalSmooth(order=[0, 1]), ValueError, "order does not name task 2"),
-        (TemporalSmooth(order=[0, 1, 1, 2]), ValueError, "order names task 1 more than once"),
+        (TemporalSmooth(order=[0, 1]), ValueError, "leaves out task 2"),
+        (TemporalSmooth(order=[0, 1, 1, 2]), ValueError, "names a task twice"),
         (Graph(np.ones((2, 3))), ValueError, "graph must be square"),
         (Graph([(7, 8, 1.0)]), ValueError, "graph names none of the tasks"),
         (Graph(alpha=1.0), TypeError, "graph must be"),

@@ -1,12 +1,23 @@
-"""Graphs and orders of tasks, matched to the columns of W; structure learned from data."""
+"""Graphs and orders of tasks, matched to the columns of W; graphs and trees from data."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from mtlreg.penalties._columns import column_chains
 from numpy.testing import assert_array_equal
 from scipy import sparse
 
-from mtlreg.penalties._structure import plain_columns, read_graph, read_order, task_columns
+from mtlreg import (
+    L1,
+    GraphFused,
+    MultiTaskClassifier,
+    MultiTaskRegressor,
+    TreeGroups,
+    stack_tasks,
+    task_graph,
+    task_tree,
+)
+from mtlreg.penalties._structure import plain_columns, read_graph
 
 NAMED = [("a", None), ("b", None), ("c", None)]
 EDGES = [("a", "b", 0.5), ("c", "b", -2.0)]
@@ -57,7 +68,6 @@ def test_edges_join_columns_of_the_same_class():
     check_edges([("b", "a", 2.0)], columns, [(1, 3), (2, 4)], [2.0, 2.0])
     # two classes are one column, whatever it is called
     check_edges([("c", "d", 2.0), ("a", "c", 1.0)], columns, [(6, 7)], [2.0])
-    assert task_columns(columns)["d"] == {None: 7}
 
 
 def test_a_mean_of_two_roundings_is_symmetric():
@@ -99,23 +109,80 @@ def test_graphs_that_are_none(graph, error, message):
 
 
 def test_order():
-    assert read_order(None, NAMED) == [[0, 1, 2]]
-    assert read_order(["c", "x", "a", "b"], NAMED) == [[2, 0, 1]]
-    assert read_order(np.array(["c", "b", "a"]), NAMED) == [[2, 1, 0]]
-    assert read_order(None, plain_columns(2)) == [[0, 1]]
+    assert column_chains(NAMED) == [[0, 1, 2]]
+    assert column_chains(NAMED, ["c", "x", "a", "b"]) == [[2, 0, 1]]
+    assert column_chains(NAMED, np.array(["c", "b", "a"])) == [[2, 1, 0]]
+    assert column_chains(plain_columns(2)) == [[0, 1]]
     columns = [("a", 0), ("a", 1), ("a", 2), ("b", 1), ("b", 2), ("b", 3), ("c", 1), ("d", "yes")]
-    assert read_order(["d", "b", "a", "c"], columns) == [[7, 6], [3, 1], [4, 2], [5], [0]]
+    assert column_chains(columns, ["d", "b", "a", "c"]) == [[0], [3, 1], [4, 2], [5], [7, 6]]
 
 
 @pytest.mark.parametrize(
     ("order", "error", "message"),
     [
-        ("abc", TypeError, "order must be a list"),
-        (3, TypeError, "order must be a list"),
-        (["a", "b"], ValueError, "order does not name task 'c'"),
-        (["a", "b", "c", "a"], ValueError, "order names task 'a' more than once"),
+        ("abc", TypeError, "order='abc' must be a list"),
+        (3, TypeError, "order=3 must be a list"),
+        (["a", "b"], ValueError, "order=.* leaves out task 'c'"),
+        (["a", "b", "c", "a"], ValueError, "order=.* names a task twice"),
     ],
 )
 def test_orders_that_are_none(order, error, message):
     with pytest.raises(error, match=message):
-        read_order(order, NAMED)
+        column_chains(NAMED, order)
+
+
+# -- from data --
+
+
+def related(n=60, seed=0):
+    """Tasks a and b alike, c their opposite, d apart."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, 5)) * [1, 10, 0.1, 1, 1]
+    w, apart = np.array([1, 0.1, 0, 0, 0]), np.array([0, 0, 10, 1, 0])
+    Y = X @ np.stack([w, w, -w, apart]).T + 0.1 * rng.standard_normal((n, 4)) + 5
+    return X, pd.DataFrame(Y, columns=list("abcd"))
+
+
+def doors():
+    X, Y = related()
+    yield X, Y, None
+    rows = [X[i::4] for i in range(4)]
+    yield *stack_tasks(rows, [Y[t].to_numpy()[i::4] for i, t in enumerate(Y)], list(Y)), "task"
+
+
+@pytest.mark.parametrize(("X", "y", "task_feature"), list(doors()), ids=["shared", "task column"])
+def test_graph_and_tree_from_data(X, y, task_feature):
+    graph = task_graph(X, y, task_feature)
+    assert {(s, t): round(r) for s, t, r in graph} == {("a", "b"): 1, ("a", "c"): -1, ("b", "c"): -1}
+    assert len(task_graph(X, y, task_feature, threshold=0.0)) == 6
+    tree = task_tree(X, y, task_feature)
+    above = {t: sum(weight for labels, weight in tree if t in labels) for t in "abcd"}
+    assert above == pytest.approx(dict.fromkeys("abcd", 1.0))
+    largest = max((entry for entry in tree if len(entry[0]) > 1), key=lambda entry: entry[1])
+    assert set(largest[0]) == set("abc")
+    for penalty in (GraphFused(0.1, graph), TreeGroups(0.1, tree)):
+        assert MultiTaskRegressor(penalty, task_feature=task_feature).fit(X, y).converged_
+
+
+def test_structure_of_classes():
+    X, Y = related()
+    y = np.where(Y > Y.mean(), "high", "low")
+    model = MultiTaskClassifier(L1(0.0, alpha_ridge=0.1))
+    assert {(s, t) for s, t, _ in task_graph(X, y, estimator=model)} == {(0, 1), (0, 2), (1, 2)}
+    several = np.stack([np.digitize(Y["a"], [4, 6]), np.digitize(Y["b"], [4, 6])], axis=1)
+    assert [(s, t) for s, t, _ in task_graph(X, several, estimator=model)] == [(0, 1)]
+    with pytest.raises(ValueError, match="different numbers of classes"):
+        task_graph(X, np.stack([several[:, 0], Y["d"] > 5], axis=1), estimator=model)
+
+
+def test_structure_of_little():
+    X, Y = related()
+    one = Y[["a"]]
+    assert task_graph(X, one) == []
+    assert task_tree(X, one) == [(["a"], 1.0)]
+    assert len(task_graph(sparse.csr_array(X), Y)) == 3
+    constant = Y.assign(b=1.0)
+    assert [(s, t) for s, t, _ in task_graph(X, constant, threshold=0.0) if "b" in (s, t)] == []
+    assert TreeGroups(tree=task_tree(X, constant)).bind([(t, None) for t in "abcd"]) is not None
+    with pytest.raises(ValueError, match="threshold"):
+        task_graph(X, Y, threshold=2.0)

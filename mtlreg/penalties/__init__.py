@@ -2,28 +2,33 @@
 
 from mtlreg.penalties._base import HomogeneousPenalty, Penalty
 from mtlreg.penalties.combinators import Chain, InfimalConvolution, Transposed
+from mtlreg.penalties.differences import GraphFused, TotalVariation
 from mtlreg.penalties.quadratic import Coupled, Graph, MeanRegularized, TemporalSmooth
 from mtlreg.penalties.rows import L1, L21, L1Linf, L1Lq, SparseGroup
 from mtlreg.penalties.spectral import ClusterNorm, SpectralBoxNorm, SquaredTraceNorm, TraceBall, TraceNorm
+from mtlreg.penalties.tree import TreeGroups
 
 __all__ = [
     "L1",
-    "L1Linf",
-    "L1Lq",
     "L21",
     "Chain",
     "ClusterNorm",
     "Coupled",
     "Graph",
+    "GraphFused",
     "HomogeneousPenalty",
     "InfimalConvolution",
+    "L1Linf",
+    "L1Lq",
     "MeanRegularized",
     "Penalty",
     "SparseGroup",
     "SpectralBoxNorm",
     "SquaredTraceNorm",
     "TemporalSmooth",
+    "TotalVariation",
     "TraceBall",
     "TraceNorm",
     "Transposed",
+    "TreeGroups",
 ]

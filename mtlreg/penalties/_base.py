@@ -32,6 +32,8 @@ class Penalty(BaseEstimator):
     keyed_by_task: bool = False
     #: Whether ``alpha`` has an effect; it has none on a constraint.
     has_strength = True
+    #: Whether its prox sends all entries of a row through one odd increasing function: what differences need.
+    orders_rows: bool = True
 
     def value(self, W):
         """``Omega(W)``, a float."""
@@ -77,6 +79,10 @@ class Penalty(BaseEstimator):
     def check(self):
         """Raise a ValueError or TypeError that names a parameter out of its range."""
         check_number(self, "alpha", low=0.0, finite=True)
+
+    def check_in_chain(self):
+        """What `check` does, for a part of a `Chain`, where more may be allowed than alone."""
+        self.check()
 
     @property
     def null(self):

@@ -1,4 +1,4 @@
-"""Structure between tasks that a user gives (a graph, an order), matched to the columns of W."""
+"""Graphs between tasks, as a user gives them, matched to the columns of W."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import numbers
 import numpy as np
 from scipy import sparse
 
-__all__ = ["plain_columns", "read_graph", "read_order", "task_columns"]
+from mtlreg.penalties._columns import column_groups
+
+__all__ = ["plain_columns", "read_graph"]
 
 FORMS = (
     "a list of edges (task, task, weight), a dict {(task, task): weight}, a data frame keyed by task, or an array of "
@@ -18,28 +20,6 @@ FORMS = (
 def plain_columns(n_columns):
     """The columns of tasks 0, 1, ... that predict one number each, for penalties used without `bind`."""
     return [(t, None) for t in range(n_columns)]
-
-
-def task_columns(columns):
-    """``{task: {class: column}}`` of the columns of W, in their order.
-
-    The class of a task with a single column is None, whatever the column is called: the second of two classes plays the
-    same part in every task.
-
-    Parameters
-    ----------
-    columns : list of (task, class)
-
-    Returns
-    -------
-    dict
-    """
-    found = {}
-    for column, (task, label) in enumerate(columns):
-        found.setdefault(task, {})[label] = column
-    return {
-        task: classes if len(classes) > 1 else {None: next(iter(classes.values()))} for task, classes in found.items()
-    }
 
 
 def read_graph(graph, columns):
@@ -66,54 +46,16 @@ def read_graph(graph, columns):
     ValueError, TypeError
         Naming ``graph``.
     """
-    by_task = task_columns(columns)
-    between = _task_edges(graph, list(by_task))
+    between = _task_edges(graph, list(dict.fromkeys(task for task, _ in columns)))
     found = {}
-    for (s, t), weight in between.items():
-        for label in by_task[s].keys() & by_task[t].keys():
-            found[tuple(sorted((by_task[s][label], by_task[t][label])))] = weight
+    for group in column_groups(columns):
+        column = {columns[k][0]: k for k in group}
+        for (s, t), weight in between.items():
+            if s in column and t in column:
+                found[tuple(sorted((column[s], column[t])))] = weight
     edges = sorted(found)
     weights = np.array([found[edge] for edge in edges], dtype=np.float64)
     return np.array(edges, dtype=np.intp).reshape(-1, 2), weights
-
-
-def read_order(order, columns):
-    """Columns of W along an order of the tasks: one list for each class.
-
-    Parameters
-    ----------
-    order : list of tasks, or None
-        Every task once; may name tasks that are not among the columns. None is the order of the columns.
-    columns : list of (task, class)
-
-    Returns
-    -------
-    list of lists of int
-
-    Raises
-    ------
-    ValueError, TypeError
-        Naming ``order``.
-    """
-    by_task = task_columns(columns)
-    if order is None:
-        order = list(by_task)
-    elif isinstance(order, str) or not hasattr(order, "__iter__"):
-        raise TypeError(f"order must be a list of task labels, got {order!r}.")
-    order = [_plain(task) for task in order]
-    if len(set(order)) < len(order):
-        twice = next(task for task in order if order.count(task) > 1)
-        raise ValueError(f"order names task {twice!r} more than once; name every task once.")
-    missing = [task for task in by_task if task not in order]
-    if missing:
-        raise ValueError(
-            f"order does not name task {_plain(missing[0])!r}; every task of the data needs a place in it."
-        )
-    chains = {}
-    for task in order:
-        for label, column in by_task.get(task, {}).items():
-            chains.setdefault(label, []).append(column)
-    return list(chains.values())
 
 
 def _task_edges(graph, tasks):

@@ -167,9 +167,9 @@ class InfimalConvolution(NamedParts, Penalty):
 class Chain(NamedParts, HomogeneousPenalty):
     """``Omega(W) = alpha sum_k Omega_k(W) + (alpha_ridge / 2) |W|_F^2``, all on the same W.
 
-    Only sums whose proximal operator is the composition of the parts' operators are taken: entries (`L1`), then row
-    groups (`L21`, `L1Linf`, `L1Lq`, `SparseGroup`). The order has a place before both, ``chain_rank = 0``, for
-    differences between neighbouring tasks. ``alpha`` multiplies the parts' own ``alpha``.
+    Only sums whose proximal operator is the composition of the parts' operators are taken: differences of tasks
+    (`TotalVariation`, `GraphFused`), then entries (`L1`), then row groups (`L21`, `L1Linf`, `L1Lq`, `SparseGroup`).
+    ``alpha`` multiplies the parts' own ``alpha``.
 
     Parameters
     ----------
@@ -202,9 +202,27 @@ class Chain(NamedParts, HomogeneousPenalty):
     def null(self):
         return super().null and not self.constrained
 
+    @property
+    def _only(self):
+        """The one part that has a strength, with the chain's ridge, if there is but one: it knows closed forms."""
+        paying = [part for part in self._sorted() if part.alpha]
+        if len(paying) != 1 or self.constrained:
+            return None
+        only = paying[0].with_alpha(self.alpha * paying[0].alpha)
+        only.alpha_ridge = self.alpha_ridge
+        return only
+
     def null_columns(self, n_columns):
-        first, *others = self._ordered()
-        return None if others or self.alpha_ridge else first.null_columns(n_columns)
+        return None if self._only is None else self._only.null_columns(n_columns)
+
+    def alpha_max(self, G):
+        only = self.with_alpha(1.0)._only
+        return super().alpha_max(G) if only is None else only.alpha_max(G) / only.alpha
+
+    def alpha_range(self, problem, eps):
+        only = self.with_alpha(1.0)._only
+        bounds = super().alpha_range(problem, eps) if only is None else only.alpha_range(problem, eps)
+        return tuple(bound / (1.0 if only is None else only.alpha) for bound in bounds)
 
     def norm_value(self, W):
         return sum(part.norm_value(W) for part in self._ordered())
@@ -215,11 +233,9 @@ class Chain(NamedParts, HomogeneousPenalty):
         return W
 
     def norm_feasible_scale(self, V):
-        kernels = self.row_kernels()
-        if not kernels:
-            return super().norm_feasible_scale(V)
-        ((entry, row, q, _, positive),) = kernels
-        return float(for_array(V).row_feasible_scale(V, entry, row, q, positive))
+        for entry, row, q, _, positive in self.row_kernels():
+            return float(for_array(V).row_feasible_scale(V, entry, row, q, positive))
+        return super().norm_feasible_scale(V) if self._only is None else self._only.norm_feasible_scale(V)
 
     def row_kernels(self):
         kernels = [part.row_kernels() for part in self._ordered()]
@@ -237,7 +253,7 @@ class Chain(NamedParts, HomogeneousPenalty):
         for _, part in self._pairs():
             if not isinstance(part, HomogeneousPenalty) or part.chain_rank is None:
                 raise TypeError(f"Chain: {part!r} has no place in a chain; see the docstring.")
-            part.check()
+            part.check_in_chain()
             if part.alpha_ridge:
                 raise ValueError(f"Chain: {part!r} has a ridge of its own; give the Chain's alpha_ridge instead.")
         if all(part.alpha == 0 for _, part in self._pairs()):
@@ -249,6 +265,8 @@ class Chain(NamedParts, HomogeneousPenalty):
                 raise ValueError(f"Chain: the proximal operators of {a!r} and {b!r} do not compose; give one of them.")
             if a.constrained != b.constrained:
                 raise ValueError(f"Chain: {a!r} and {b!r} differ in positive; set it on both.")
+            if self._sorted()[0].chain_rank == 0 and not b.orders_rows:
+                raise ValueError(f"Chain: the proximal operators of differences of tasks and of {b!r} do not compose.")
         _check_distinct("Chain", [name for name, _ in self._pairs()])
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
 
 from mtlreg.penalties._base import Penalty, check_number
-from mtlreg.penalties._structure import plain_columns, read_graph, read_order
+from mtlreg.penalties._columns import column_chains, column_groups
+from mtlreg.penalties._structure import plain_columns, read_graph
 from mtlreg.penalties.rows import L1
 
 __all__ = ["Coupled", "Graph", "MeanRegularized", "TemporalSmooth"]
@@ -145,7 +147,7 @@ class MeanRegularized(QuadraticPenalty):
 
     def _laplacian(self, columns):
         L = np.eye(len(columns))
-        for group in read_order(None, columns):
+        for group in column_groups(columns):
             L[np.ix_(group, group)] -= 1 / len(group)
         return L
 
@@ -235,7 +237,7 @@ class TemporalSmooth(QuadraticPenalty):
     alpha_ridge: float = 0.0
 
     def _laplacian(self, columns):
-        edges = [pair for chain in read_order(self.order, columns) for pair in zip(chain, chain[1:], strict=False)]
+        edges = [pair for chain in column_chains(columns, self.order) for pair in pairwise(chain)]
         return laplacian(np.array(edges, dtype=int).reshape(-1, 2), np.ones(len(edges)), len(columns))
 
 
