@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -93,7 +94,7 @@ class Fusion:
 
 
 def build_fusion(edges, weights, n_columns):
-    """The `Fusion` of a graph.
+    """The `Fusion` of a graph; the last ones are kept, for penalties that are used without `bind`.
 
     Parameters
     ----------
@@ -107,6 +108,12 @@ def build_fusion(edges, weights, n_columns):
     -------
     Fusion
     """
+    return _build(np.asarray(edges, dtype=np.intp).tobytes(), np.asarray(weights, dtype=float).tobytes(), n_columns)
+
+
+@lru_cache(maxsize=16)
+def _build(edges, weights, n_columns):
+    edges, weights = np.frombuffer(edges, dtype=np.intp).reshape(-1, 2), np.frombuffer(weights)
     signs, sizes = np.sign(weights), np.abs(weights)
     component, flips, balanced = _balance(edges, signs, n_columns)
     null = (flips * (component == np.flatnonzero(balanced)[:, None])).T  # a column for each balanced component

@@ -66,7 +66,7 @@ class _Check:
     matrix."""
 
     def __init__(self, penalty, shape, rng):
-        self.penalty, self.shape, self.rng = penalty.bind([(t, None) for t in range(shape[1])]), shape, rng
+        self.penalty, self.shape, self.rng = penalty, shape, rng
         self.parts = len(penalty.part_names)
         self.name = f"{penalty!r} at shape {shape}"
         self.null = self.penalty.null_columns(shape[1])
