@@ -165,9 +165,13 @@ def convex_spectral(penalty, W):
 
 
 def task_pairs(edges, n_tasks, n_columns):
-    """Pairs of columns, of the same class, for (task, task, weight) with tasks 0, 1, ..., and their weights."""
-    width = n_columns // n_tasks
-    return [(s * width + k, t * width + k, r) for s, t, r in edges for k in range(width)]
+    """Pairs of columns, of the same class, for (task, task, weight) with tasks 0, 1, ..., and their weights.
+
+    The structure may be one of more tasks than there are.
+    """
+    width = max(1, n_columns // n_tasks)
+    pairs = [(s * width + k, t * width + k, r) for s, t, r in edges for k in range(width)]
+    return [(s, t, r) for s, t, r in pairs if max(s, t) < n_columns]
 
 
 def edges_of(penalty, n_columns):
@@ -181,8 +185,9 @@ def edges_of(penalty, n_columns):
 
 def groups_of(penalty, n_columns):
     """The groups of columns of a tree given as (tasks, weight) pairs, and their weights."""
-    width = n_columns // (1 + max(max(tasks) for tasks, _ in penalty.tree))
-    return [([t * width + k for t in tasks for k in range(width)], weight) for tasks, weight in penalty.tree]
+    width = max(1, n_columns // (1 + max(max(tasks) for tasks, _ in penalty.tree)))
+    groups = [([t * width + k for t in tasks for k in range(width)], weight) for tasks, weight in penalty.tree]
+    return [([t for t in group if t < n_columns], weight) for group, weight in groups if min(group) < n_columns]
 
 
 def omega_of_structure(penalty, W, absolute, total, norm):

@@ -11,15 +11,18 @@ from mtlreg.penalties import (
     L21,
     Chain,
     ClusterNorm,
+    GraphFused,
     InfimalConvolution,
     L1Linf,
     L1Lq,
     SparseGroup,
     SpectralBoxNorm,
     SquaredTraceNorm,
+    TotalVariation,
     TraceBall,
     TraceNorm,
     Transposed,
+    TreeGroups,
 )
 from mtlreg.problem import Problem
 from mtlreg.solvers import solve
@@ -41,6 +44,10 @@ PENALTIES = [
     SpectralBoxNorm(0.05),
     ClusterNorm(0.05),
     InfimalConvolution([("sparse", L1(0.05)), ("low_rank", TraceBall(0.5))]),
+    TotalVariation(0.05, order=[2, 0, 1]),
+    Chain([TotalVariation(0.05), L1(0.02), L21(0.03)]),
+    GraphFused(0.05, [(0, 1, 1.0), (1, 2, -2.0), (0, 2, 0.5)]),
+    TreeGroups(0.05, [[0, 1], 2]),
 ]
 
 
