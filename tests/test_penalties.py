@@ -12,6 +12,7 @@ from mtlreg.penalties import (
     Chain,
     ClusterNorm,
     Coupled,
+    Dirty,
     Graph,
     GraphFused,
     HomogeneousPenalty,
@@ -89,6 +90,7 @@ CHECKED = {
     ],
     "MeanRegularized": [MeanRegularized(0.7), MeanRegularized(0.3, alpha_ridge=0.2)],
     "TemporalSmooth": [TemporalSmooth(0.7), TemporalSmooth(0.3, alpha_ridge=0.2)],
+    "Dirty": [Dirty(0.4), Dirty(0.4, ratio=0.8, q=2.0), Dirty(0.4, ratio=0.0), Dirty(0.4, ratio=1.0, q=1.5)],
     "Graph": [
         Graph([(0, 1, 1.0), (1, 2, -0.5)], 0.7),
         Graph({(0, 2): 2.0}, 0.3, alpha_ridge=0.2),

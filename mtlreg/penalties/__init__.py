@@ -3,6 +3,7 @@
 from mtlreg.penalties._base import HomogeneousPenalty, Penalty
 from mtlreg.penalties.combinators import Chain, InfimalConvolution, Transposed
 from mtlreg.penalties.differences import GraphFused, TotalVariation
+from mtlreg.penalties.dirty import Dirty
 from mtlreg.penalties.quadratic import Coupled, Graph, MeanRegularized, TemporalSmooth
 from mtlreg.penalties.rows import L1, L21, L1Linf, L1Lq, SparseGroup
 from mtlreg.penalties.spectral import ClusterNorm, SpectralBoxNorm, SquaredTraceNorm, TraceBall, TraceNorm
@@ -14,6 +15,7 @@ __all__ = [
     "Chain",
     "ClusterNorm",
     "Coupled",
+    "Dirty",
     "Graph",
     "GraphFused",
     "HomogeneousPenalty",

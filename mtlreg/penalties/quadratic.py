@@ -161,9 +161,9 @@ class Graph(QuadraticPenalty):
 
     Parameters
     ----------
-    graph : list of (task, task, weight), dict of (task, task) to weight, DataFrame or array (n_tasks, n_tasks)
+    graph : list of (task, task, weight), dict, data frame, array or sparse matrix (n_tasks, n_tasks), default=None
         Edges between tasks, by their labels; those of tasks without data are left out. An array must match the sorted
-        tasks.
+        tasks. None: all tasks are joined, with weight 1 / n_tasks.
     alpha : float, default=1.0
         Strength, >= 0.
     alpha_ridge : float, default=0.0
@@ -183,6 +183,8 @@ class Graph(QuadraticPenalty):
     alpha_l1: float = 0.0
 
     def _laplacian(self, columns):
+        if self.graph is None:
+            return MeanRegularized()._laplacian(columns)
         return laplacian(*read_graph(self.graph, columns), len(columns))
 
     # with an l1 norm it is one of the sums whose proximal operators do not compose
