@@ -10,7 +10,21 @@ from mtlreg.estimators import (
     MultiTaskRegressor,
 )
 from mtlreg.model_selection import LeaveOneTaskOut, PathSearchCV, StratifiedTaskKFold
-from mtlreg.penalties import L1, L21, Chain, InfimalConvolution, L1Linf, L1Lq, SparseGroup, Transposed
+from mtlreg.penalties import (
+    L1,
+    L21,
+    BlockLog,
+    BlockMCP,
+    BlockPower,
+    BlockSCAD,
+    CappedL1,
+    Chain,
+    InfimalConvolution,
+    L1Linf,
+    L1Lq,
+    SparseGroup,
+    Transposed,
+)
 
 try:
     __version__ = version("mtlreg")
@@ -19,8 +33,13 @@ except PackageNotFoundError:  # a source tree that is not installed
 
 __all__ = [
     "AppendTask",
+    "BlockLog",
+    "BlockMCP",
+    "BlockPower",
+    "BlockSCAD",
     "BlockSparseClassifier",
     "BlockSparseRegressor",
+    "CappedL1",
     "Chain",
     "InfimalConvolution",
     "KeepTask",

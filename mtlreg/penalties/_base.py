@@ -26,6 +26,8 @@ class Penalty(BaseEstimator):
     alpha: float
     #: Place in the order of a `Chain`: 0 differences of tasks, 1 entries, 2 row groups; None: cannot be chained.
     chain_rank: int | None = None
+    #: Whether Omega is convex. One that is not has no prox; see `mtlreg.penalties.concave.ConcaveRows`.
+    convex: bool = True
 
     def value(self, W):
         """``Omega(W)``, a float."""
@@ -227,6 +229,12 @@ def check_number(owner, name, low=None, high=None, low_open=False, finite=False)
     if number != number or below or above:
         bounds = f"{'(' if low_open else '['}{low}, {'inf' if high is None else high}{')' if finite else ']'}"
         raise ValueError(f"{label}: {name} must be in {bounds}.")
+
+
+def check_convex(owner, penalty):
+    """Raise if a penalty that is to be part of another is not convex."""
+    if not penalty.convex:
+        raise TypeError(f"{owner}: {penalty!r} is not convex and cannot be combined with others; give it alone.")
 
 
 def _inner(A, B):

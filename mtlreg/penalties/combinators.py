@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from array_api_compat import array_namespace
 
-from mtlreg.penalties._base import HomogeneousPenalty, Penalty
+from mtlreg.penalties._base import HomogeneousPenalty, Penalty, check_convex
 
 __all__ = ["Chain", "InfimalConvolution", "Transposed"]
 
@@ -147,6 +147,7 @@ class InfimalConvolution(NamedParts, Penalty):
                 raise TypeError(f"InfimalConvolution: part {name!r} is not a Penalty but {type(part).__name__}.")
             if part.part_names:
                 raise ValueError(f"InfimalConvolution: part {name!r} is itself a compound; list its parts instead.")
+            check_convex("InfimalConvolution", part)
             part.check()
             if part.null or part.alpha == 0:
                 raise ValueError(f"InfimalConvolution: part {name!r} has alpha=0 and would take all of W.")
@@ -278,6 +279,7 @@ class Transposed(Penalty):
         super().check()
         if not isinstance(self.penalty, Penalty) or self.penalty.part_names:
             raise TypeError(f"Transposed(penalty=...) needs a plain Penalty, got {self.penalty!r}.")
+        check_convex("Transposed", self.penalty)
         self.penalty.check()
 
 

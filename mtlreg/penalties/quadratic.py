@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from array_api_compat import array_namespace
 
-from mtlreg.penalties._base import Penalty, check_number
+from mtlreg.penalties._base import Penalty, check_convex, check_number
 from mtlreg.penalties._columns import column_chains, column_groups
 
 __all__ = ["Coupled", "MeanRegularized", "TemporalSmooth"]
@@ -243,6 +243,7 @@ class Coupled(Penalty):
             raise TypeError(
                 f"Coupled(coupling=...) needs a quadratic coupling, such as MeanRegularized(), got {self.coupling!r}."
             )
+        check_convex("Coupled", self.penalty)
         self.penalty.check()
         self.coupling.check()
         if self.alpha == 0 or self.penalty.null:
