@@ -121,13 +121,13 @@ class FreedRows:
         cuts, widths = (design.starts, design.widths) if stacked else ([0, len(X)], [design.n_columns])
         self._block = np.repeat(np.arange(len(widths)), widths)
         self._C = self._centres(design, U.shape[1])
-        eps = float(np.finfo(_host(design.X[:1, :1]).dtype).eps)
+        eps = float(design.namespace.finfo(design.dtype).eps)
         blocks, sizes, noise = [], [], np.full(U.shape[1] + features.size, eps)
         for start, stop, C in zip(cuts, cuts[1:], self._C, strict=False):
             A = X[start:stop] - U[start:stop] @ C
             size, raw = (np.sqrt((a**2).sum(axis=0) / max(stop - start, 1)) for a in (A, X[start:stop]))
             size = np.where(size > 64 * eps * raw, size, np.where(raw > 0, raw, 1.0))
-            noise[U.shape[1] :] = np.maximum(noise[U.shape[1] :], eps * (1 + raw / size))
+            noise[U.shape[1] :] = np.maximum(noise[U.shape[1] :], eps * (1 + raw / size) + design.noise / size)
             blocks.append(np.concatenate([U[start:stop], A / size], axis=1))
             sizes.append(size)
         self._size = np.stack(sizes)

@@ -117,20 +117,18 @@ def solve(
     nothing_to_fit = scale is None and problem.fitted_at_zero
     if solver == "auto" and not nothing_to_fit:
         problem = reduce(problem)
-    run = (_Run if problem.penalty.convex else _StagesRun)(
-        problem, tol, problem.null.value if scale is None else scale, verbose
-    )
-    check_finite(run.scale)
+    scale = problem.null.value if scale is None else scale
+    check_finite(scale)
+    run = (_Run if problem.penalty.convex else _StagesRun)(problem, tol, scale, verbose)
     # a start outside the penalty's domain (a constraint that is new) is worth nothing
     if start is None or start.x.shape != problem.zero.shape or problem.penalty.value(start.x) == float("inf"):
         state = State(problem.origin, problem.null.Z)
     else:
         state = State(start.x, None if problem.free is None else start.Z)
-    if nothing_to_fit or run.scale <= 0:
+    if nothing_to_fit or scale <= 0:
         run.certify(State(problem.origin, problem.null.Z))
-        run.tolerance = max(
-            run.tolerance, run.residual
-        )  # no objective is negative: what is left is at most F0, rounding
+        # no objective is negative: what is left is at most F0, rounding
+        run.tolerance = max(run.tolerance, run.residual)
         return run.solution()
     method = choose(solver, problem)
     told_to_stop = False
@@ -187,6 +185,11 @@ class _Run:
         """Whether no further iterate is wanted."""
         return self.reached
 
+    @property
+    def advice(self):
+        """What may help where the tolerance was not reached."""
+        return "Increase max_iter or tol, standardise the features, or give a larger alpha."
+
     def certify(self, state):
         """Attach a certificate to a state and keep the state if it is the best."""
         certificate = self.problem.certify(state.x, state.Z)
@@ -216,8 +219,7 @@ class _Run:
         """Say that the tolerance was not reached, and what was."""
         warnings.warn(
             f"The {self.measure} reached {self.residual / self.scale:.3g} (relative to the objective at zero), not "
-            f"{self.relative:.3g}, after {self.n_iter} iterations. Increase max_iter or tol, standardise the features, "
-            "or give a larger alpha.",
+            f"{self.relative:.3g}, after {self.n_iter} iterations. {self.advice}",
             ConvergenceWarning,
             stacklevel=_levels_above_package(),
         )
@@ -252,6 +254,15 @@ class _StagesRun(_Run):
     @property
     def gap(self):
         return math.nan
+
+    @property
+    def advice(self):
+        if self.best.certificate.majorant.attained:
+            return super().advice
+        return (
+            "Features that the penalty leaves free separate the classes of a task, and their coefficients would run to "
+            "infinity. Give a larger alpha, or another penalty."
+        )
 
     def compare(self, certificate):
         pass

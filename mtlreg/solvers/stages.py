@@ -2,7 +2,7 @@
 
 The first is the norm itself. Each further one is the penalty's tangent at the last solution, which lies above the
 penalty everywhere and touches it there, so that no stage ends above the one before. The duality gap of a point in its
-own tangent problem is the stationarity residual; the next stage gains at least that. Where a fit is started makes no
+own tangent problem is the stationarity residual. Where a fit is started makes no
 difference but to the time the first stage takes.
 
 References
@@ -23,12 +23,11 @@ FRACTION = 0.1  # of the present residual, to which a stage is solved
 def stages(problem, state, *, max_iter, tolerance, inner="auto"):
     """Yield W = 0, the convex start, and the solution of each stage; ``state.n_iter`` counts those of ``inner``."""
     xp, scale = problem.xp, problem.null.value
-    begin = State(state.x, state.Z)
+    begin, before = State(state.x, state.Z), None
     state.x, state.Z = problem.origin, problem.null.Z
     yield state
     majorant, goal = problem.reweighted(xp.ones(state.x.shape[0], dtype=state.x.dtype)), 0.5 * tolerance
     while majorant.attained:
-        reached = float("inf") if begin is not state else state.certificate.objective
         solution = solve(
             majorant.problem,
             inner,
@@ -41,8 +40,10 @@ def stages(problem, state, *, max_iter, tolerance, inner="auto"):
         state.x, state.Z = majorant.backward(solution.x, solution.Z)
         state.n_iter += max(solution.n_iter, 1)
         yield state
-        residual = state.certificate.gap
-        if residual <= tolerance or not state.certificate.objective < reached:
+        reached = state.certificate
+        # near a stationary point the objective, which is flat there, settles before the residual does
+        settled = before and reached.objective >= before.objective and reached.gap >= before.gap
+        if reached.gap <= tolerance or settled:
             return
-        begin, majorant = state, state.certificate.majorant
-        goal = max(FRACTION * residual, 0.5 * tolerance)
+        begin, before, majorant = state, reached, reached.majorant
+        goal = max(FRACTION * reached.gap, 0.5 * tolerance)
