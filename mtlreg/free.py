@@ -89,10 +89,13 @@ class FreeDirections:
 
         ``before`` is u as it was before its projection, which may have left nothing but rounding.
         """
-        xp = array_namespace(u)
+        xp, design = array_namespace(u), self.design
+        top = xp.max(xp.abs(before))
+        scaled = before / xp.where(top > 0, top, xp.ones_like(top))  # squares would underflow
         left = xp.abs(self.gradient(u))
-        size = self.design.adjoint(xp.abs(self.design.U), xp.abs(before))
-        return not bool(xp.any(left > ORTHOGONAL * xp.finfo(u.dtype).eps * size))
+        # lengths, not sums of |U_i u_i|: u may be nothing but rounding wherever a sparse direction is not zero
+        lengths = design.adjoint(design.U**2, xp.ones_like(u)) * design.adjoint(self._ones, scaled**2)
+        return not bool(xp.any(left > ORTHOGONAL * xp.finfo(u.dtype).eps * top * xp.sqrt(lengths)))
 
     def project_inside(self, u, eta):
         """``u``, the derivative at predictors ``eta``, made orthogonal to U by changes in proportion to ``l''``.

@@ -48,15 +48,20 @@ class Point:
 class Certificate:
     """What is proved at x: ``objective - optimum <= gap``.
 
+    Under a penalty that is not convex the gap is that in the convex problem which majorises it at x: 0 iff x is
+    stationary.
+
     Attributes
     ----------
     gap, objective : float
     dual : float
-        Value of the dual point that this x gave.
+        Value of the dual point that this x gave; -inf where there is no bound.
     gradient : array
         Of the smooth part at x, by W.
     Z : array or None
         Free coefficients.
+    majorant : Reweighted or None
+        That convex problem.
     """
 
     gap: float
@@ -64,6 +69,7 @@ class Certificate:
     dual: float
     gradient: Any
     Z: Any
+    majorant: Any = None
 
 
 class Problem:
@@ -209,6 +215,10 @@ class Problem:
 
     def certify(self, x, Z=None):
         """Certificate of x: predictors recomputed from x, free directions solved, dual point scaled."""
+        if not self.penalty.convex:
+            from mtlreg.reweighting import certify_stationarity
+
+            return certify_stationarity(self, x, Z)
         point = self.smooth(self.predictors(x), Z)
         pull = self.pull(self.total(x))
         energy = 0.0 if self.coupling is None else 0.5 * self._sum(pull * self.total(x))
@@ -284,6 +294,15 @@ class Problem:
     def with_alpha(self, alpha):
         """The same problem at another strength."""
         return self.with_penalty(self.penalty.with_alpha(alpha))
+
+    def reweighted(self, weights):
+        """The convex problem in which row j of W has the weight j, with the maps between the two: a `Reweighted`.
+
+        Weights (n_features,) are >= 0; 0 frees a row, inf holds it at zero. For penalties that are not convex.
+        """
+        from mtlreg.reweighting import Reweighted
+
+        return Reweighted(self, weights)
 
     def restrict(self, features):
         """The problem with all other rows of W held at zero. Its null model is the same."""

@@ -9,6 +9,11 @@ from mtlreg import penalties
 from mtlreg.penalties import (
     L1,
     L21,
+    BlockLog,
+    BlockMCP,
+    BlockPower,
+    BlockSCAD,
+    CappedL1,
     Chain,
     ClusterNorm,
     Coupled,
@@ -101,6 +106,16 @@ CHECKED = {
         Coupled(L21(0.3), TemporalSmooth(0.5)),
         Coupled(SparseGroup(0.6, positive=True), MeanRegularized(0.5, 0.1), alpha=0.5),
         Coupled(InfimalConvolution([("a", L21(0.3)), ("b", L1(0.2))]), MeanRegularized(1.0)),
+    ],
+    "BlockMCP": [BlockMCP(0.4), BlockMCP(0.4, gamma=1.1), BlockMCP(0.4, gamma=INF)],
+    "BlockSCAD": [BlockSCAD(0.4), BlockSCAD(0.4, gamma=2.1), BlockSCAD(0.4, gamma=INF)],
+    "CappedL1": [CappedL1(0.4), CappedL1(0.4, theta=0.3), CappedL1(0.4, theta=INF)],
+    "BlockLog": [BlockLog(0.4), BlockLog(0.4, epsilon=0.01)],
+    "BlockPower": [
+        BlockPower(0.4),
+        BlockPower(0.4, 0.5, q=1.0),
+        BlockPower(0.4, 0.9, q=INF),
+        BlockPower(0.4, 0.1, 3.0),
     ],
     "TotalVariation": [
         TotalVariation(0.4),

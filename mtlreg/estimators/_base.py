@@ -107,8 +107,8 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
         Returns
         -------
         RegularizationPath
-            With ``alphas``, ``coefs`` (n_alphas, n_columns, n_features), ``intercepts``, ``dual_gaps``, ``objectives``,
-            ``n_iters`` and ``converged``.
+            With ``alphas``, ``coefs`` (n_alphas, n_columns, n_features), ``intercepts``, ``dual_gaps``, ``residuals``,
+            ``objectives``, ``n_iters`` and ``converged``.
         """
         encoding, _ = copy.copy(self)._encode(X, y, sample_weight, alpha=1.0)
         grid = alpha_grid(encoding.problem, alphas, eps)
@@ -228,9 +228,11 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
     def _quality(solution):
         """Fitted attributes that say how well the problem is solved."""
         history = np.array(solution.history, dtype=float).T
+        convex = solution.gap == solution.gap
         return {
             "n_iter_": max(int(solution.n_iter), 1),
             "dual_gap_": float(solution.gap),
+            **({} if convex else {"stationarity_": float(solution.residual)}),
             "objective_": float(solution.objective),
             "converged_": bool(solution.converged),
             "history_": dict(zip(("iteration", "seconds", "objective", "gap"), history, strict=True)),

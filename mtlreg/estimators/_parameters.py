@@ -124,10 +124,13 @@ components_ : dict
     penalised (``feature_weights`` 0) are in the first part.
 n_iter_ : int
 dual_gap_ : float
-    Certified bound on ``objective_`` minus the optimum.
+    Certified bound on ``objective_`` minus the optimum; NaN if the penalty is not convex.
+stationarity_ : float
+    Only if the penalty is not convex: the gap in the convex problem that majorises it at ``coef_``, 0 where these are
+    stationary.
 objective_ : float
 converged_ : bool
-    Whether the gap asked for was reached.
+    Whether the gap (or ``stationarity_``) asked for was reached.
 history_ : dict of ndarrays
     ``iteration``, ``seconds``, ``objective`` and ``gap`` at every certificate.
 n_features_in_ : int

@@ -2,6 +2,7 @@
 
 from mtlreg.penalties._base import HomogeneousPenalty, Penalty
 from mtlreg.penalties.combinators import Chain, InfimalConvolution, Transposed
+from mtlreg.penalties.concave import BlockLog, BlockMCP, BlockPower, BlockSCAD, CappedL1
 from mtlreg.penalties.differences import GraphFused, TotalVariation
 from mtlreg.penalties.dirty import Dirty
 from mtlreg.penalties.quadratic import Coupled, Graph, MeanRegularized, TemporalSmooth
@@ -11,7 +12,14 @@ from mtlreg.penalties.tree import TreeGroups
 
 __all__ = [
     "L1",
+    "L1Linf",
+    "L1Lq",
     "L21",
+    "BlockLog",
+    "BlockMCP",
+    "BlockPower",
+    "BlockSCAD",
+    "CappedL1",
     "Chain",
     "ClusterNorm",
     "Coupled",
@@ -20,8 +28,6 @@ __all__ = [
     "GraphFused",
     "HomogeneousPenalty",
     "InfimalConvolution",
-    "L1Linf",
-    "L1Lq",
     "MeanRegularized",
     "Penalty",
     "SparseGroup",

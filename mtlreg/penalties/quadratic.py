@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-from mtlreg.penalties._base import Penalty, check_number
+from mtlreg.penalties._base import Penalty, check_convex, check_number
 from mtlreg.penalties._columns import column_chains, column_groups
 from mtlreg.penalties._structure import plain_columns, read_graph
 from mtlreg.penalties.rows import L1
@@ -310,6 +310,7 @@ class Coupled(Penalty):
             raise TypeError(
                 f"Coupled(coupling=...) needs a quadratic coupling, such as MeanRegularized(), got {self.coupling!r}."
             )
+        check_convex("Coupled", self.penalty)
         self.penalty.check()
         self.coupling.check()
         if self.alpha == 0 or self.penalty.null:
