@@ -291,6 +291,15 @@ class Problem:
         other._known = {"null": (None, self.null)}
         return other
 
+    def restated(self, design, losses, y, weights, squares):
+        """The same problem on other rows, for squared loss; ``squares`` (n_tasks,) are the sums they stand for.
+
+        Those of the residuals at W = 0: whatever of them is not in ``y`` is a constant.
+        """
+        xp = self.xp
+        constant = 0.5 * (float(xp.sum(squares)) - float(xp.sum(y * y)))
+        return Problem(design, losses, y, weights, self.penalty, constant)
+
     # -- step sizes ------------------------------------------------------------------------------------------
 
     def lipschitz(self, eta=None):

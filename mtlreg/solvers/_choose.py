@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from array_api_compat import is_numpy_array
 
+from mtlreg.calibrated import CalibratedProblem
 from mtlreg.designs import SharedDesign
 from mtlreg.moments import reduced_problem
 from mtlreg.solvers import descent, newton, newton_cg
+from mtlreg.solvers.concomitant import concomitant
 from mtlreg.solvers.fista import fista
 from mtlreg.solvers.working_set import working_set
 
@@ -26,8 +30,10 @@ def choose(solver, problem):
 
     Under "auto", working sets for sums over rows (their inner solver is coordinate descent for the squared loss,
     proximal Newton for other losses with one column a label, FISTA for softmax), Newton's method for quadratic
-    penalties, FISTA for every other.
+    penalties, FISTA for every other. Calibrated problems are solved as problems of the squared loss by that solver.
     """
+    if isinstance(problem, CalibratedProblem):
+        return partial(concomitant, inner=solver)
     if callable(solver):
         return solver
     if solver == "auto":
