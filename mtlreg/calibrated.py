@@ -35,7 +35,7 @@ class CalibratedProblem(Problem):
         Added to ``rho_t^2`` (what a reduction of the rows has split off); None: nothing.
     """
 
-    def __init__(self, design, losses, y, weights, penalty, sigma_min=1e-3, *, floor=None, squares=None):
+    def __init__(self, design, losses, y, weights, penalty, sigma_min=1e-2, *, floor=None, squares=None):
         super().__init__(design, losses, y, weights, penalty)
         xp = self.xp
         self._ones = xp.ones((design.n_rows, 1), dtype=design.dtype)

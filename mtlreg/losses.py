@@ -337,7 +337,7 @@ class Calibrated(BaseEstimator):
 
     Parameters
     ----------
-    sigma_min : float, default=1e-3
+    sigma_min : float, default=1e-2
         In (0, 1]: the least sigma_t, as a share of the root at W = 0. A task whose root falls below it is fitted by
         least squares: ``min_{sigma >= s} rho^2 / (2 sigma) + sigma / 2`` stands for the root rho. A task whose
         intercept (or unpenalised features) fits it alone takes the mean of the other tasks' roots at W = 0.
@@ -349,7 +349,7 @@ class Calibrated(BaseEstimator):
     smoothed concomitant lasso estimation for high dimensional regression, J. Phys. Conf. Ser. 904, definition 1.
     """
 
-    sigma_min: float = 1e-3
+    sigma_min: float = 1e-2
     name: ClassVar[str] = "calibrated"
 
     def check(self):

@@ -30,10 +30,16 @@ def choose(solver, problem):
 
     Under "auto", working sets for sums over rows (their inner solver is coordinate descent for the squared loss,
     proximal Newton for other losses with one column a label, FISTA for softmax), Newton's method for quadratic
-    penalties, FISTA for every other. Calibrated problems are solved as problems of the squared loss by that solver.
+    penalties, FISTA for every other. Calibrated problems go to FISTA as they are; other methods solve them as a
+    sequence of problems of the squared loss.
     """
-    if isinstance(problem, CalibratedProblem):
-        return partial(concomitant, inner=solver)
+    method = _named(solver, problem)
+    if isinstance(problem, CalibratedProblem) and method is not fista:
+        return partial(concomitant, inner=method)
+    return method
+
+
+def _named(solver, problem):
     if callable(solver):
         return solver
     if solver == "auto":

@@ -26,8 +26,8 @@ FRACTION = 0.1  # of the present gap, to which an inner problem is solved
 SLOW = 0.3  # of a gap, above which the next inner problem is solved more exactly by this factor
 
 
-def concomitant(problem, state, *, max_iter, tolerance, inner="auto"):
-    """Yield states after each inner problem; ``state.n_iter`` counts the iterations of the ``inner`` solver."""
+def concomitant(problem, state, *, max_iter, tolerance, inner):
+    """Yield states after each inner problem; ``state.n_iter`` counts the iterations of the ``inner`` solver, a function."""
     scale, fraction = problem.null.value, FRACTION
     least = 50 * float(problem.xp.finfo(problem.design.dtype).eps)  # what `solve` can be asked for
     yield state
@@ -51,7 +51,7 @@ def concomitant(problem, state, *, max_iter, tolerance, inner="auto"):
         if state.certificate.gap > SLOW * gap:
             fraction *= SLOW
         gap = min(gap, state.certificate.gap)
-        if state.certificate.objective < best.certificate.objective:
+        if _better(state.certificate, best.certificate):
             best = State(state.x, state.Z, 0, state.certificate)
             sigma = steps.following(sigma, problem.noise_at(best.x, best.Z))
             continue
@@ -59,6 +59,13 @@ def concomitant(problem, state, *, max_iter, tolerance, inner="auto"):
             return  # rounding leaves nothing to gain
         steps.clear()
         sigma = problem.noise_at(best.x, best.Z)
+
+
+def _better(new, old):
+    """Whether the objective is lower, or where that drowns in rounding the dual value higher."""
+    rounding = 8 * 2.0**-52 * abs(old.objective)
+    own = new.objective - new.dual < old.objective - old.dual
+    return new.objective < old.objective - rounding or new.objective <= old.objective + rounding and own
 
 
 class Extrapolation:
