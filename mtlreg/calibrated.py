@@ -6,8 +6,8 @@
 
     D(u) = sum_t [ -<u_t, y_t> - s_t |beta_t|^2 / 2 + s_t / 2 ] - Omega*(-D' u),   beta_i = u_i / sqrt(v_i),   |beta_t| <= 1
 
-At given sigma that is the squared loss with the label weights ``v_i / sigma_t``, whose free directions are the same for
-every sigma. The floor s_t keeps the gradient continuous where a task is fitted exactly, as it can be with fewer rows
+The gradient is that of the squared loss with the label weights ``v_i / sigma_t``, whose free directions are the same for
+every sigma; that loss lies above ``h_t`` and touches it where sigma_t was taken. The floor s_t keeps the gradient continuous where a task is fitted exactly, as it can be with fewer rows
 than features.
 """
 
@@ -16,9 +16,6 @@ from __future__ import annotations
 from mtlreg.problem import Point, Problem
 
 __all__ = ["CalibratedProblem"]
-
-MAX_NULL_STEPS = 100
-
 
 class CalibratedProblem(Problem):
     """The problem of the module's text.
@@ -34,6 +31,8 @@ class CalibratedProblem(Problem):
     squares : array (n_tasks,), default=None
         Added to ``rho_t^2`` (what a reduction of the rows has split off); None: nothing.
     """
+
+    separable = False
 
     def __init__(self, design, losses, y, weights, penalty, sigma_min=1e-2, *, floor=None, squares=None):
         super().__init__(design, losses, y, weights, penalty)
@@ -85,10 +84,6 @@ class CalibratedProblem(Problem):
         weights = self.weights * self.xp.ones_like(self.y)
         return self.noise_at(x, Z) / self.xp.sqrt(self._by_task(weights))
 
-    def at(self, sigma):
-        """The problem of the squared loss at given sigma_t; its weights are ``v_i / sigma_t``."""
-        return Problem(self.design, self.losses, self.y, self.weights / self._spread(sigma), self.penalty)
-
     # -- the objective ---------------------------------------------------------------------------------------
 
     def smooth(self, eta, Z=None, precision=0.0):
@@ -103,26 +98,14 @@ class CalibratedProblem(Problem):
         """``v / sigma_t`` at ``eta``: that of a quadratic function which touches there and lies above everywhere."""
         return self.weights / self._spread(self.noise(eta))
 
-    def _find_null(self):
-        if self.common is None:
-            return super()._find_null()
-        from mtlreg.solvers.concomitant import Extrapolation
+    def bend(self, point):
+        """What the second derivative at a point is less than `curvature`, as a function of a label array.
 
-        W = self.xp.zeros(self.design.shape_w, dtype=self.design.dtype)
-        point = self.smooth(self.predictors(W), None if self.free is None else self.free.start)
-        steps, sigma = Extrapolation(self.floor, point.value), self.noise(point.eta)
-        for _ in range(MAX_NULL_STEPS):
-            plain, trial = not steps.extrapolated, self.at(sigma).origin
-            there = self.smooth(self.design.matvec(trial), point.Z)
-            if there.value < point.value:
-                W, point = trial, there
-                sigma = steps.following(sigma, self.noise(point.eta))
-            elif plain:
-                break
-            else:
-                steps.clear()
-                sigma = self.noise(point.eta)
-        return W, point
+        That is ``u_t <u_t, a_t> / sigma_t`` where sigma_t moves with the residual, for ``h_t`` is a length there.
+        """
+        roots = self.roots(point.eta)
+        share = self.xp.where(roots > self.floor, 1 / self.xp.maximum(roots, self.floor), 0.0)
+        return lambda a: point.u * self._spread(share * self._by_task(point.u * a))
 
     def _is_fitted_at_zero(self):
         return bool(self.xp.all(self._fitted(self.null.eta)))

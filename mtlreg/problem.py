@@ -81,6 +81,9 @@ class Problem:
         Added to primal and dual objective alike (what a reduction of the rows has split off).
     """
 
+    #: whether the smooth part is a sum over labels, of loss times weight
+    separable = True
+
     def __init__(self, design, losses, y, weights, penalty, constant=0.0):
         self.design, self.losses, self.y, self.weights = design, losses, y, weights
         self.constant = constant
@@ -306,6 +309,10 @@ class Problem:
         """An estimate of the Lipschitz constant of the gradient by x (at the null model for unbounded curvature)."""
         parts = max(1, len(self.penalty.part_names))
         return parts * self.design.largest_eigenvalue(self.curvature(self.null.eta if eta is None else eta))
+
+    def bend(self, point):
+        """What the second derivative at a point is less than `curvature`, as a function of a label array; None: zero."""
+        return None
 
     def curvature(self, eta):
         """``weight l''`` of every column: the bound where there is one, else the value at ``eta``."""

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from array_api_compat import is_numpy_array
 
-from mtlreg.calibrated import CalibratedProblem
 from mtlreg.designs import SharedDesign
 from mtlreg.moments import reduced_problem
 from mtlreg.solvers import descent, newton, newton_cg
-from mtlreg.solvers.concomitant import concomitant
 from mtlreg.solvers.fista import fista
 from mtlreg.solvers.working_set import working_set
 
@@ -30,16 +26,8 @@ def choose(solver, problem):
 
     Under "auto", working sets for sums over rows (their inner solver is coordinate descent for the squared loss,
     proximal Newton for other losses with one column a label, FISTA for softmax), Newton's method for quadratic
-    penalties, FISTA for every other. Calibrated problems go to FISTA as they are; other methods solve them as a
-    sequence of problems of the squared loss.
+    penalties, FISTA for every other.
     """
-    method = _named(solver, problem)
-    if isinstance(problem, CalibratedProblem) and method is not fista:
-        return partial(concomitant, inner=method)
-    return method
-
-
-def _named(solver, problem):
     if callable(solver):
         return solver
     if solver == "auto":

@@ -32,7 +32,7 @@ LEAST_REDUCTION = 1e-8  # of the first sweeps' change, at which a model counts a
 
 def handles(problem):
     """Whether the method applies: one column a label, a row penalty, an array type with the sweeps."""
-    return problem.losses.scalar and has_sweeps(problem)
+    return problem.losses.scalar and problem.separable and has_sweeps(problem)
 
 
 def prox_newton(problem, state, *, max_iter, tolerance):
@@ -76,7 +76,12 @@ def _model_minimum(problem, x, point, reduction):
 
 
 def second_derivatives(problem, eta, flat=FLAT):
-    """``weight l''`` of every label, kept away from zero where the label counts (unless ``flat`` is 0)."""
+    """``weight l''`` of every label, kept away from zero where the label counts (unless ``flat`` is 0).
+
+    Of a problem that is no sum over labels, its `curvature`.
+    """
+    if not problem.separable:
+        return problem.curvature(eta)
     xp, parts = problem.xp, []
     for s in problem.losses.segments:
         h = s.loss.hessian(problem.y[..., s.labels], eta[..., s.columns])

@@ -52,8 +52,8 @@ def newton_steps(problem, state, M, inside=None, *, max_iter=10**6):
     objective = point.value + problem.penalty.value(x)
     model = None
     while n_iter < max_iter:
-        if model is None or not problem.losses.quadratic:
-            model = Model(problem, second_derivatives(problem, point.eta), M)
+        if model is None or not problem.losses.quadratic or not problem.separable:
+            model = Model(problem, second_derivatives(problem, point.eta), M, problem.bend(point))
         gradient = inside(problem.gradient(point.u) + x @ M)
         direction, steps = conjugate_gradients(
             lambda V, model=model: inside(model.product(V)), model.precondition, -gradient, reduction, max_iter - n_iter
@@ -70,10 +70,10 @@ def newton_steps(problem, state, M, inside=None, *, max_iter=10**6):
 
 
 class Model:
-    """``V -> D'(h D V) + V M`` for the residualised design D, and an approximate inverse."""
+    """``V -> D'(h D V - bend(D V)) + V M`` for the residualised design D, and an approximate inverse."""
 
-    def __init__(self, problem, h, M):
-        self.h = h
+    def __init__(self, problem, h, M, bend=None):
+        self.h, self.bend = h, bend
         self.design = copy.copy(problem.design)
         self.design.residualise(h)
         xp = problem.xp
@@ -104,7 +104,9 @@ class Model:
         return xp.mean(self.design.rmatvec(self.h * self.design.matvec(probe)), axis=1)
 
     def product(self, V):
-        return self.design.rmatvec(self.h * self.design.matvec(V)) + V @ self.M
+        eta = self.design.matvec(V)
+        u = self.h * eta if self.bend is None else self.h * eta - self.bend(eta)
+        return self.design.rmatvec(u) + V @ self.M
 
     def precondition(self, R):
         xp = array_namespace(R)
