@@ -17,6 +17,7 @@ from mtlreg.problem import Point, Problem
 
 __all__ = ["CalibratedProblem"]
 
+
 class CalibratedProblem(Problem):
     """The problem of the module's text.
 
@@ -98,14 +99,14 @@ class CalibratedProblem(Problem):
         """``v / sigma_t`` at ``eta``: that of a quadratic function which touches there and lies above everywhere."""
         return self.weights / self._spread(self.noise(eta))
 
-    def bend(self, point):
-        """What the second derivative at a point is less than `curvature`, as a function of a label array.
+    def bend(self, point, share=1.0):
+        """A share of what the second derivative at a point is less than `curvature`: a function of a label array.
 
-        That is ``u_t <u_t, a_t> / sigma_t`` where sigma_t moves with the residual, for ``h_t`` is a length there.
+        The whole is ``u_t <u_t, a_t> / sigma_t`` where sigma_t moves with the residual, for ``h_t`` is a length there.
         """
         roots = self.roots(point.eta)
-        share = self.xp.where(roots > self.floor, 1 / self.xp.maximum(roots, self.floor), 0.0)
-        return lambda a: point.u * self._spread(share * self._by_task(point.u * a))
+        factor = self.xp.where(roots > self.floor, share / self.xp.maximum(roots, self.floor), 0.0)
+        return lambda a: point.u * self._spread(factor * self._by_task(point.u * a))
 
     def _is_fitted_at_zero(self):
         return bool(self.xp.all(self._fitted(self.null.eta)))

@@ -196,9 +196,7 @@ class Encoding:
         return x, xp.asarray(Z.astype(design.dtype))
 
 
-def encode(
-    table, targets, penalty, *, fit_intercept, standardize, task_weight, feature_weights, problem_type=Problem
-):
+def encode(table, targets, penalty, *, fit_intercept, standardize, task_weight, feature_weights, problem_type=Problem):
     """Build the problem of a table under a penalty."""
     dtype = table.X.dtype
     widths = [target.width for target in targets]

@@ -224,7 +224,9 @@ class Problem:
         if dual == -float("inf"):
             dual = self._interior_dual_value(u, G, energy)
         if self.free is not None and not self.free.orthogonal(u, point.u):
-            dual = -float("inf")  # no dual point: nothing is proved here
+            dual = -float("inf")
+        if dual == -float("inf"):  # u is no dual point, or nothing but rounding: zero is one
+            dual = self._dual_value(0 * point.u, self.xp.zeros(self.design.shape_w, dtype=self.design.dtype), 0.0)
         return Certificate(max(objective - dual, 0.0), objective, dual, G, point.Z)
 
     def _dual_point(self, point, pull, inside=False):
@@ -310,8 +312,11 @@ class Problem:
         parts = max(1, len(self.penalty.part_names))
         return parts * self.design.largest_eigenvalue(self.curvature(self.null.eta if eta is None else eta))
 
-    def bend(self, point):
-        """What the second derivative at a point is less than `curvature`, as a function of a label array; None: zero."""
+    def bend(self, point, share=1.0):
+        """A share of what the second derivative at a point is less than `curvature`: a function of a label array.
+
+        None where they are equal.
+        """
         return None
 
     def curvature(self, eta):

@@ -52,7 +52,7 @@ def prox_newton(problem, state, *, max_iter, tolerance):
         moved = line_search(problem, x, eta, point, objective, direction, slope)
         if moved is not None:
             blind = blind + 1 if objective - moved[3] <= rounding_of(x, objective) else 0
-            x, eta, point, objective = moved
+            x, eta, point, objective, _ = moved
         state.x, state.Z, state.n_iter = x, point.Z, n_iter
         state.stalled = moved is None or blind > BLIND_STEPS
         yield state
@@ -93,7 +93,7 @@ def second_derivatives(problem, eta, flat=FLAT):
 
 
 def line_search(problem, x, eta, point, objective, direction, slope):
-    """The first of halved steps with enough decrease; None if rounding leaves none."""
+    """The first of halved steps with enough decrease: ``(x, eta, point, objective, step)``; None if rounding leaves none."""
     eta_step = problem.predictors(direction)
     rounding = rounding_of(x, objective)
     if slope > rounding:
@@ -104,7 +104,7 @@ def line_search(problem, x, eta, point, objective, direction, slope):
         ahead = problem.smooth(eta + step * eta_step, point.Z)
         value = ahead.value + problem.penalty.value(candidate)
         if value <= objective + DECREASE * step * slope + rounding:
-            return candidate, eta + step * eta_step, ahead, value
+            return candidate, eta + step * eta_step, ahead, value, step
         step *= 0.5
     return None
 

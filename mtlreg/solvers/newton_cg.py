@@ -26,6 +26,7 @@ DENSE = 2000  # features up to which their Gram matrix is formed for shared rows
 PROBED = 200  # the same for rows of each task, where it takes a product with the design for each feature
 REDUCTION = (1e-2, 1e-12)  # of the residual of the normal equations: the first, the least
 MAX_CG = 2000
+ROUNDING = 4  # units in the last place, times the number of features
 
 
 def handles(problem):
@@ -50,10 +51,10 @@ def newton_steps(problem, state, M, inside=None, *, max_iter=10**6):
     x, eta = state.x, problem.predictors(state.x)
     point = problem.smooth(eta, state.Z)
     objective = point.value + problem.penalty.value(x)
-    model = None
+    model, damping = None, 1.0  # of 1: a step as if there were no bend, which is one downhill
     while n_iter < max_iter:
         if model is None or not problem.losses.quadratic or not problem.separable:
-            model = Model(problem, second_derivatives(problem, point.eta), M, problem.bend(point))
+            model = Model(problem, second_derivatives(problem, point.eta), M, problem.bend(point, 1 - damping))
         gradient = inside(problem.gradient(point.u) + x @ M)
         direction, steps = conjugate_gradients(
             lambda V, model=model: inside(model.product(V)), model.precondition, -gradient, reduction, max_iter - n_iter
@@ -64,8 +65,10 @@ def newton_steps(problem, state, M, inside=None, *, max_iter=10**6):
         moved = line_search(problem, x, eta, point, objective, direction, slope)
         if moved is not None:
             blind = blind + 1 if objective - moved[3] <= rounding_of(x, objective) else 0
-            x, eta, point, objective = moved
-        state.x, state.Z, state.n_iter, state.stalled = x, point.Z, n_iter, moved is None or blind > BLIND_STEPS
+            x, eta, point, objective, step = moved
+        state.x, state.Z, state.n_iter = x, point.Z, n_iter
+        state.stalled = moved is None and (problem.separable or damping == 1) or blind > BLIND_STEPS
+        damping = 1.0 if moved is None else min(0.1 * damping if step == 1 else 10 * damping, 1.0)
         yield state
 
 
@@ -82,7 +85,10 @@ class Model:
         basis, curvature = self._features(problem)
         self.E = basis
         total = curvature[:, None] + xp.clip(values, min=0.0)[None, :]
-        self.inverse = 1 / xp.clip(total, min=1e-10 * float(xp.max(total)))
+        # directions without curvature hold nothing but rounding, which must not be blown up
+        top = float(xp.max(total))
+        flat = total <= ROUNDING * total.shape[0] * float(xp.finfo(total.dtype).eps) * top
+        self.inverse = xp.where(flat, 0.0, 1 / xp.where(flat, top, total))
 
     def _features(self, problem):
         """Eigenvectors (None: the axes) and eigenvalues of the mean over the columns of W of ``D' h D``."""
