@@ -206,7 +206,7 @@ class Encoding:
         return x, xp.asarray(Z.astype(design.dtype))
 
 
-def encode(table, targets, penalty, *, fit_intercept, standardize, task_weight, feature_weights):
+def encode(table, targets, penalty, *, fit_intercept, standardize, task_weight, feature_weights, problem_type=Problem):
     """Build the problem of a table under a penalty."""
     dtype = table.X.dtype
     widths = [target.width for target in targets]
@@ -226,7 +226,7 @@ def encode(table, targets, penalty, *, fit_intercept, standardize, task_weight, 
     y, weights = xp.asarray(y.astype(dtype)), xp.asarray(weights.astype(dtype))
     if not penalty.null:
         design.residualise(losses.expand(weights))
-    problem = Problem(design, losses, y, weights, penalty)
+    problem = problem_type(design, losses, y, weights, penalty)
     _check_attained(problem, table, targets)
     return Encoding(problem, targets, columns, free, f)
 

@@ -146,7 +146,9 @@ class Moments:
         if inverse_scale is not None:
             xx, xy = xx * np.outer(inverse_scale, inverse_scale), xy * inverse_scale[:, None]
         scale = 1.0 / np.broadcast_to(self.w, yy.shape).mean()
-        return _problem_of(xx * scale, xy * scale, float(yy.sum()) * scale, penalty)
+        design, losses, y, weights = _rows_of(xx * scale, xy * scale)
+        constant = 0.5 * (float(yy.sum()) * scale - float(np.sum(y * y)))
+        return Problem(design, losses, y, weights, penalty, constant)
 
     def residual_squares(self, coef, intercept):
         """``sum_i w_it (y_it - x_i . coef_t - intercept_t)^2`` of every task, for coef (p, n_tasks)."""
@@ -162,8 +164,8 @@ class Moments:
         return np.einsum("jt,tjk,kt->t", coef, self.xx, coef, optimize=True)
 
 
-def _problem_of(xx, xy, yy, penalty):
-    """The problem with p rows (for each task, if each has a Gram matrix) that has these moments."""
+def _rows_of(xx, xy):
+    """Design, losses, labels and weights of p rows (for each task, if each has a Gram matrix) with these moments."""
     p, n_tasks = xy.shape
     if len(xx) == 1:
         R, Y, noise = _root(xx[0], xy)
@@ -177,7 +179,7 @@ def _problem_of(xx, xy, yy, penalty):
         weights, labels = np.ones(len(Y)), slice(0, len(Y))
     design.noise = noise
     losses = TaskLosses([Segment(Squared(), 1, slice(0, n_tasks), labels, labels)])
-    return Problem(design, losses, Y, weights, penalty, constant=0.5 * (yy - float(np.sum(Y * Y))))
+    return design, losses, Y, weights
 
 
 def _root(xx, xy):
@@ -214,5 +216,5 @@ def reduced_problem(problem):
         weighted = X * problem.weights[rows]
         xx += weighted.T @ X
         xy += weighted.T @ residual[rows]
-    yy = float(np.sum(problem.weights * residual * residual, dtype=np.float64))
-    return _problem_of(xx[None], xy, yy, problem.penalty)
+    squares = np.sum(problem.weights * residual * residual, axis=0, dtype=np.float64)
+    return problem.restated(*_rows_of(xx[None], xy), squares)

@@ -87,6 +87,9 @@ class Problem:
         Added to primal and dual objective alike (what a reduction of the rows has split off).
     """
 
+    #: whether the smooth part is a sum over labels, of loss times weight
+    separable = True
+
     def __init__(self, design, losses, y, weights, penalty, constant=0.0):
         self.design, self.losses, self.y, self.weights = design, losses, y, weights
         self.constant = constant
@@ -231,7 +234,9 @@ class Problem:
         if dual == -float("inf"):
             dual = self._interior_dual_value(u, G, energy)
         if self.free is not None and not self.free.orthogonal(u, point.u):
-            dual = -float("inf")  # no dual point: nothing is proved here
+            dual = -float("inf")
+        if dual == -float("inf"):  # u is no dual point, or nothing but rounding: zero is one
+            dual = self._dual_value(0 * point.u, self.xp.zeros(self.design.shape_w, dtype=self.design.dtype), 0.0)
         return Certificate(max(objective - dual, 0.0), objective, dual, G, point.Z)
 
     def _dual_point(self, point, pull, inside=False):
@@ -311,12 +316,28 @@ class Problem:
         other._known = {"null": (None, self.null)}
         return other
 
+    def restated(self, design, losses, y, weights, squares):
+        """The same problem on other rows, for squared loss; ``squares`` (n_tasks,) are the sums they stand for.
+
+        Those of the residuals at W = 0: whatever of them is not in ``y`` is a constant.
+        """
+        xp = self.xp
+        constant = 0.5 * (float(xp.sum(squares)) - float(xp.sum(y * y)))
+        return Problem(design, losses, y, weights, self.penalty, constant)
+
     # -- step sizes ------------------------------------------------------------------------------------------
 
     def lipschitz(self, eta=None):
         """An estimate of the Lipschitz constant of the gradient by x (at the null model for unbounded curvature)."""
         parts = max(1, len(self.penalty.part_names))
         return parts * self.design.largest_eigenvalue(self.curvature(self.null.eta if eta is None else eta))
+
+    def bend(self, point, share=1.0):
+        """A share of what the second derivative at a point is less than `curvature`: a function of a label array.
+
+        None where they are equal.
+        """
+        return None
 
     def curvature(self, eta):
         """``weight l''`` of every column: the bound where there is one, else the value at ``eta``."""

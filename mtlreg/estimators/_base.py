@@ -13,6 +13,7 @@ from mtlreg.estimators._callbacks import CallbackSupportMixin, FitCallbacks, wit
 from mtlreg.estimators._parameters import check_parameters
 from mtlreg.losses import as_loss
 from mtlreg.path import RegularizationPath, alpha_grid, solve_path
+from mtlreg.problem import Problem
 from mtlreg.solvers import State, solve
 from mtlreg.validation import read_features, spread_by_task, to_device
 
@@ -178,8 +179,13 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
             standardize=self.standardize,
             task_weight=self.task_weight,
             feature_weights=self.feature_weights,
+            problem_type=self._problem_type(),
         )
         return encoding, table
+
+    def _problem_type(self):
+        """What makes the `Problem` from design, losses, labels, weights and penalty."""
+        return Problem
 
     def _task_losses(self, table):
         """The loss of every task."""

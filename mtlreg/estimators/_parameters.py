@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import numbers
 
-from mtlreg.losses import Loss
+from mtlreg.losses import Calibrated, Loss
 from mtlreg.validation import as_float_array
 
 __all__ = ["check_parameters", "parameters"]
@@ -227,7 +227,7 @@ def check_parameters(estimator):
     weight = getattr(estimator, "class_weight", None)
     if weight is not None and weight != "balanced" and not isinstance(weight, dict):
         raise ValueError(f"{name}(class_weight={weight!r}): give None, 'balanced' or a dict.")
-    if not isinstance(estimator.loss, str | Loss | dict | list | tuple):
+    if not isinstance(estimator.loss, str | Loss | Calibrated | dict | list | tuple):
         raise TypeError(f"{name}(loss={estimator.loss!r}): give a name, a Loss, or a dict or list with one per task.")
     _check_constraint(estimator)
 
