@@ -123,7 +123,9 @@ def _majorised(problem, point, eta, eta_ahead, step, slope, lipschitz):
         # a bound by the losses' curvature has no cancellation, unlike a difference of objectives; and D step has none,
         # unlike a difference of predictors
         return any(
-            0.5 * float(xp.sum(problem.curvature(point.eta) * moved() ** 2, dtype=xp.float64)) <= model * (1 + 1e-6)
+            0.5
+            * float(xp.sum(problem.curvature(None if point is None else point.eta) * moved() ** 2, dtype=xp.float64))
+            <= model * (1 + 1e-6)
             for moved in (lambda: eta - eta_ahead, lambda: problem.predictors(step))
         )
     following = problem.smooth(eta, point.Z)
