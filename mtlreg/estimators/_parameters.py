@@ -78,6 +78,11 @@ _COMMON = {
     ),
 }
 
+_NOISE = """
+noise_scale_ : ndarray of shape (n_tasks,) or float
+    Only with ``loss="calibrated"``: each task's root mean square residual, in the units of y, from which its noise was
+    judged; not below ``sigma_min`` times that at zero coefficients."""
+
 _CLASSIFIER = {
     "class_weight": (
         None,
@@ -159,7 +164,8 @@ def parameters(kind, **own):
         cls.__init__ = __init__
         docs = "\n".join(text for _, text in common.values()).replace("\n", "\n    ")
         cls.__doc__ = cls.__doc__.replace("{common}", docs)
-        cls.__doc__ = cls.__doc__.replace("{attributes}", _ATTRIBUTES.replace("\n", "\n    "))
+        attributes = _ATTRIBUTES + (_NOISE if kind == "regressor" else "")
+        cls.__doc__ = cls.__doc__.replace("{attributes}", attributes.replace("\n", "\n    "))
         return cls
 
     return decorate
