@@ -77,8 +77,8 @@ class QuadraticPenalty(Penalty):
         return 0.0 if self.conjugate(V) == float("inf") else 1.0
 
     def alpha_range(self, problem, eps):
-        # alpha * eigenvalue of L against those of the loss's Hessian: at the top the coupling decides in every direction
-        # that it touches, at the bottom in none whose curvature is above eps times the largest
+        # alpha * eigenvalue of L against those of the loss's Hessian: at the top the coupling decides in every
+        # direction that it touches, at the bottom in none whose curvature is above eps times the largest
         values = self.with_alpha(1.0)._spectrum(problem.design.n_columns)[0] - self.alpha_ridge
         values = values[values > 0]
         if not values.size:
