@@ -7,6 +7,7 @@ from mtlreg.penalties.quadratic import Coupled, Graph, MeanRegularized, Temporal
 from mtlreg.penalties.rows import L1, L21, L1Linf, L1Lq, SparseGroup
 from mtlreg.penalties.spectral import ClusterNorm, SpectralBoxNorm, SquaredTraceNorm, TraceBall, TraceNorm
 from mtlreg.penalties.tree import TreeGroups
+from mtlreg.penalties.weighted import RowWeighted
 
 __all__ = [
     "L1",
@@ -22,6 +23,7 @@ __all__ = [
     "L1Lq",
     "MeanRegularized",
     "Penalty",
+    "RowWeighted",
     "SparseGroup",
     "SpectralBoxNorm",
     "SquaredTraceNorm",
