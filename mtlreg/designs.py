@@ -39,7 +39,11 @@ class Design:
     ----------
     centre : array (k, n_features, 1 or n_columns) or None
         K of the module's text, set by `residualise`.
+    noise : float
+        Size of the rounding in X, where that is more than its dtype's.
     """
+
+    noise = 0.0
 
     def __init__(self, X, n_columns, U=None, inverse_scale=None):
         self.X = X

@@ -171,10 +171,20 @@ class Encoding:
             Z = self.problem.null.Z if Z is None else Z  # a problem in moments has none of its own
             Z = _host(Z) if design.centre is None else _host(Z) - _host(design.shift(design.namespace.asarray(total)))
             intercept, coef = self.free.decode(Z)
-            intercept = intercept + self._offsets
+            intercept = self._centred(intercept + self._offsets)
             blocks[0][self.free.features] += coef
         parts = [np.ascontiguousarray(b.T.astype(design.dtype)) for b in blocks]
         return (parts[0] if len(parts) == 1 else sum(parts)), intercept.astype(design.dtype), parts
+
+    def _centred(self, intercept):
+        """Intercepts with mean 0 over the classes of a softmax task, which are determined but for a constant."""
+        at = 0
+        for target in self.targets:
+            block = slice(at, at + target.width)
+            if target.n_columns > 1:
+                intercept[block] -= intercept[block].mean()
+            at = block.stop
+        return intercept
 
     @property
     def _offsets(self):
@@ -196,7 +206,7 @@ class Encoding:
         return x, xp.asarray(Z.astype(design.dtype))
 
 
-def encode(table, targets, penalty, *, fit_intercept, standardize, task_weight, feature_weights):
+def encode(table, targets, penalty, *, fit_intercept, standardize, task_weight, feature_weights, problem_type=Problem):
     """Build the problem of a table under a penalty."""
     dtype = table.X.dtype
     widths = [target.width for target in targets]
@@ -216,7 +226,7 @@ def encode(table, targets, penalty, *, fit_intercept, standardize, task_weight, 
     y, weights = xp.asarray(y.astype(dtype)), xp.asarray(weights.astype(dtype))
     if not penalty.null:
         design.residualise(losses.expand(weights))
-    problem = Problem(design, losses, y, weights, penalty)
+    problem = problem_type(design, losses, y, weights, penalty)
     _check_attained(problem, table, targets)
     return Encoding(problem, targets, columns, free, f)
 

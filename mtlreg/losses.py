@@ -15,6 +15,7 @@ from array_api_compat import array_namespace
 from sklearn.base import BaseEstimator
 
 __all__ = [
+    "Calibrated",
     "Huber",
     "Logistic",
     "Loss",
@@ -23,6 +24,7 @@ __all__ = [
     "Softmax",
     "Squared",
     "SquaredHinge",
+    "as_calibrated",
     "as_loss",
 ]
 
@@ -324,6 +326,44 @@ def _one_hot(xp, y, eta):
     return xp.astype(y[..., None] == classes, eta.dtype)
 
 
+@dataclass(eq=False, repr=False)
+class Calibrated(BaseEstimator):
+    """The root of each task's sum of squares, ``sqrt(c_t sum_{i in t} w_i r_i^2)``, in the place of a loss.
+
+    One strength then suits tasks of any noise level: multiplying a task's labels by a constant multiplies its
+    coefficients under a norm of single entries, and leaves open which of them are zero. With sigma_t, the root at the
+    solution, the solution is that of the squared loss whose task t counts ``1 / sigma_t`` times. It is no `Loss`, for
+    it couples all rows of a task.
+
+    Parameters
+    ----------
+    sigma_min : float, default=1e-2
+        In (0, 1]: the least sigma_t, as a share of the root at W = 0. A task whose root falls below it is fitted by
+        least squares: ``min_{sigma >= s} rho^2 / (2 sigma) + sigma / 2`` stands for the root rho. A task whose
+        intercept (or unpenalised features) fits it alone takes the mean of the other tasks' roots at W = 0.
+
+    References
+    ----------
+    Gong, Zhou, Fan & Ye (2014), Efficient multi-task feature learning with calibration, KDD, eq. 3; Sun & Zhang (2012),
+    Scaled sparse linear regression, Biometrika 99, eq. 4; Ndiaye, Fercoq, Gramfort, Leclere & Salmon (2017), Efficient
+    smoothed concomitant lasso estimation for high dimensional regression, J. Phys. Conf. Ser. 904, definition 1.
+    """
+
+    sigma_min: float = 1e-2
+    name: ClassVar[str] = "calibrated"
+
+    def check(self):
+        """Raise a ValueError or TypeError if ``sigma_min`` is out of its range."""
+        sigma_min = self.sigma_min
+        if isinstance(sigma_min, bool) or not isinstance(sigma_min, numbers.Real):
+            raise TypeError(f"Calibrated(sigma_min={sigma_min!r}): sigma_min must be a number.")
+        if not 0 < sigma_min <= 1:
+            raise ValueError(
+                f"Calibrated(sigma_min={sigma_min!r}): sigma_min must be in (0, 1], a share of each task's residual at "
+                "zero coefficients."
+            )
+
+
 LOSSES = {cls.name: cls for cls in (Squared, Huber, Logistic, SquaredHinge, Poisson, Softmax)}
 
 
@@ -343,8 +383,20 @@ def as_loss(loss):
     ValueError
         Listing the names there are.
     """
+    if as_calibrated(loss) is not None:
+        raise ValueError(
+            "loss='calibrated' couples all labels of a task: it is for regressors, and for all their tasks together, "
+            "not for some of them in a dict or list."
+        )
     if isinstance(loss, Loss):
         return loss
     if isinstance(loss, str) and loss in LOSSES:
         return LOSSES[loss]()
     raise ValueError(f"loss={loss!r} is not a loss: give one of {sorted(LOSSES)} or a Loss instance.")
+
+
+def as_calibrated(loss):
+    """A `Calibrated` from its name or an instance, None from anything else."""
+    if isinstance(loss, str) and loss == Calibrated.name:
+        return Calibrated()
+    return loss if isinstance(loss, Calibrated) else None

@@ -146,7 +146,9 @@ class Moments:
         if inverse_scale is not None:
             xx, xy = xx * np.outer(inverse_scale, inverse_scale), xy * inverse_scale[:, None]
         scale = 1.0 / np.broadcast_to(self.w, yy.shape).mean()
-        return _problem_of(xx * scale, xy * scale, float(yy.sum()) * scale, penalty)
+        design, losses, y, weights = _rows_of(xx * scale, xy * scale)
+        constant = 0.5 * (float(yy.sum()) * scale - float(np.sum(y * y)))
+        return Problem(design, losses, y, weights, penalty, constant)
 
     def residual_squares(self, coef, intercept):
         """``sum_i w_it (y_it - x_i . coef_t - intercept_t)^2`` of every task, for coef (p, n_tasks)."""
@@ -162,38 +164,40 @@ class Moments:
         return np.einsum("jt,tjk,kt->t", coef, self.xx, coef, optimize=True)
 
 
-def _problem_of(xx, xy, yy, penalty):
-    """The problem with p rows (for each task, if each has a Gram matrix) that has these moments."""
+def _rows_of(xx, xy):
+    """Design, losses, labels and weights of p rows (for each task, if each has a Gram matrix) with these moments."""
     p, n_tasks = xy.shape
     if len(xx) == 1:
-        R, Y = _root(xx[0], xy)
+        R, Y, noise = _root(xx[0], xy)
         design = SharedDesign(R, n_tasks)
         weights, labels = np.ones((R.shape[0], 1)), slice(0, n_tasks)
     else:
-        pairs = [_root(xx[t], xy[:, t : t + 1]) for t in range(n_tasks)]
-        starts = np.concatenate([[0], np.cumsum([len(R) for R, _ in pairs])])
-        design = StackedDesign(np.concatenate([R for R, _ in pairs]), starts, [1] * n_tasks)
-        Y = np.concatenate([y.ravel() for _, y in pairs])
+        roots, ys, noises = zip(*(_root(xx[t], xy[:, t : t + 1]) for t in range(n_tasks)), strict=True)
+        starts = np.concatenate([[0], np.cumsum([len(R) for R in roots])])
+        design, noise = StackedDesign(np.concatenate(roots), starts, [1] * n_tasks), max(noises)
+        Y = np.concatenate([y.ravel() for y in ys])
         weights, labels = np.ones(len(Y)), slice(0, len(Y))
+    design.noise = noise
     losses = TaskLosses([Segment(Squared(), 1, slice(0, n_tasks), labels, labels)])
-    return Problem(design, losses, Y, weights, penalty, constant=0.5 * (yy - float(np.sum(Y * Y))))
+    return design, losses, Y, weights
 
 
 def _root(xx, xy):
-    """R and Y with ``R'R = xx`` and ``R'Y = xy``."""
+    """R and Y with ``R'R = xx`` and ``R'Y = xy``, and how large the rounding in R is."""
     check_finite(float(np.trace(xx)) + float(np.abs(xy).max(initial=0.0)))
     try:
         R = linalg.cholesky(xx, lower=False)
         if np.diag(R).min() > 1e-7 * np.diag(R).max():
-            return R, linalg.solve_triangular(R, xy, trans="T", lower=False)
+            return R, linalg.solve_triangular(R, xy, trans="T", lower=False), 0.0
     except linalg.LinAlgError:
         pass
     values, vectors = linalg.eigh(xx)
-    keep = values > len(values) * np.finfo(np.float64).eps * max(values[-1], 0)
+    rounding = len(values) * np.finfo(np.float64).eps * max(values[-1], 0)
+    keep = values > rounding
     if not keep.any():
-        return np.zeros((1, len(values))), np.zeros((1, xy.shape[1]))
+        return np.zeros((1, len(values))), np.zeros((1, xy.shape[1])), 0.0
     root = np.sqrt(values[keep])
-    return root[:, None] * vectors[:, keep].T, (vectors[:, keep].T @ xy) / root[:, None]
+    return root[:, None] * vectors[:, keep].T, (vectors[:, keep].T @ xy) / root[:, None], float(np.sqrt(rounding))
 
 
 def reduced_problem(problem):
@@ -212,5 +216,5 @@ def reduced_problem(problem):
         weighted = X * problem.weights[rows]
         xx += weighted.T @ X
         xy += weighted.T @ residual[rows]
-    yy = float(np.sum(problem.weights * residual * residual, dtype=np.float64))
-    return _problem_of(xx[None], xy, yy, problem.penalty)
+    squares = np.sum(problem.weights * residual * residual, axis=0, dtype=np.float64)
+    return problem.restated(*_rows_of(xx[None], xy), squares)

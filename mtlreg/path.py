@@ -22,7 +22,9 @@ class RegularizationPath:
         Decreasing.
     coefs : ndarray (n_alphas, n_columns, n_features)
     intercepts : ndarray (n_alphas, n_columns)
-    dual_gaps, objectives : ndarray (n_alphas,)
+    dual_gaps, residuals, objectives : ndarray (n_alphas,)
+        Under a penalty that is not convex the gaps are NaN, and the residuals say how far from stationary each is;
+        under others the two are the same.
     n_iters : ndarray of int (n_alphas,)
     converged : ndarray of bool (n_alphas,)
     components : list of dict
@@ -33,6 +35,7 @@ class RegularizationPath:
     coefs: np.ndarray
     intercepts: np.ndarray
     dual_gaps: np.ndarray
+    residuals: np.ndarray
     objectives: np.ndarray
     n_iters: np.ndarray
     converged: np.ndarray
@@ -45,7 +48,7 @@ class RegularizationPath:
         for s in solutions:
             coef, intercept, parts = encoding.decode(s.x, s.Z)
             named = dict(zip(names, parts, strict=False))
-            records.append((coef, intercept, s.gap, s.objective, s.n_iter, s.converged, named))
+            records.append((coef, intercept, s.gap, s.residual, s.objective, s.n_iter, s.converged, named))
         columns = list(zip(*records, strict=True))
         return cls(np.asarray(alphas), *map(np.array, columns[:-1]), components=list(columns[-1]))
 

@@ -48,15 +48,20 @@ class Point:
 class Certificate:
     """What is proved at x: ``objective - optimum <= gap``.
 
+    Under a penalty that is not convex the gap is that in the convex problem which majorises it at x: 0 iff x is
+    stationary.
+
     Attributes
     ----------
     gap, objective : float
     dual : float
-        Value of the dual point that this x gave.
+        Value of the dual point that this x gave; -inf where there is no bound.
     gradient : array
         Of the smooth part at x, by W.
     Z : array or None
         Free coefficients.
+    majorant : Reweighted or None
+        That convex problem.
     """
 
     gap: float
@@ -64,6 +69,7 @@ class Certificate:
     dual: float
     gradient: Any
     Z: Any
+    majorant: Any = None
 
 
 class Problem:
@@ -80,6 +86,9 @@ class Problem:
     constant : float
         Added to primal and dual objective alike (what a reduction of the rows has split off).
     """
+
+    #: whether the smooth part is a sum over labels, of loss times weight
+    separable = True
 
     def __init__(self, design, losses, y, weights, penalty, constant=0.0):
         self.design, self.losses, self.y, self.weights = design, losses, y, weights
@@ -127,21 +136,21 @@ class Problem:
         """``D W``."""
         return self.design.matvec(self.total(x))
 
-    def smooth(self, eta, Z=None, precision=0.0):
-        """The smooth part at predictors ``eta`` of the penalised coefficients, free directions minimised out.
-
-        ``precision`` is that of the minimum over the free directions, 0 for as exact as can be.
-        """
+    def smooth(self, eta, Z=None):
+        """The smooth part at predictors ``eta`` of the penalised coefficients, free directions minimised out."""
         if self.free is not None:
             # under squared loss the residualised design is orthogonal to U: the best Z is the same for every W
             if self.losses.quadratic and "null" in self._known:
                 Z = self.null.Z
             else:
-                Z, _ = self.free.solve(eta, self.free.zero if Z is None else Z, precision)
+                Z, _ = self.free.solve(eta, self.free.zero if Z is None else Z)
             eta = eta + self.free.predictor(Z)
         value = self._sum(self.weights * self.losses.value(self.y, eta)) + self.constant
-        u = self.column_weights * self.losses.gradient(self.y, eta)
-        return Point(value, Z, u, eta)
+        return Point(value, Z, self.derivative(eta), eta)
+
+    def derivative(self, eta):
+        """Derivative of the losses by every predictor, the part of the free directions included in ``eta``."""
+        return self.column_weights * self.losses.gradient(self.y, eta)
 
     def gradient(self, u):
         """Gradient of the losses by W."""
@@ -209,6 +218,10 @@ class Problem:
 
     def certify(self, x, Z=None):
         """Certificate of x: predictors recomputed from x, free directions solved, dual point scaled."""
+        if not self.penalty.convex:
+            from mtlreg.reweighting import certify_stationarity
+
+            return certify_stationarity(self, x, Z)
         point = self.smooth(self.predictors(x), Z)
         pull = self.pull(self.total(x))
         energy = 0.0 if self.coupling is None else 0.5 * self._sum(pull * self.total(x))
@@ -221,7 +234,9 @@ class Problem:
         if dual == -float("inf"):
             dual = self._interior_dual_value(u, G, energy)
         if self.free is not None and not self.free.orthogonal(u, point.u):
-            dual = -float("inf")  # no dual point: nothing is proved here
+            dual = -float("inf")
+        if dual == -float("inf"):  # u is no dual point, or nothing but rounding: zero is one
+            dual = self._dual_value(0 * point.u, self.xp.zeros(self.design.shape_w, dtype=self.design.dtype), 0.0)
         return Certificate(max(objective - dual, 0.0), objective, dual, G, point.Z)
 
     def _dual_point(self, point, pull, inside=False):
@@ -285,6 +300,15 @@ class Problem:
         """The same problem at another strength."""
         return self.with_penalty(self.penalty.with_alpha(alpha))
 
+    def reweighted(self, weights):
+        """The convex problem in which row j of W has the weight j, with the maps between the two: a `Reweighted`.
+
+        Weights (n_features,) are >= 0; 0 frees a row, inf holds it at zero. For penalties that are not convex.
+        """
+        from mtlreg.reweighting import Reweighted
+
+        return Reweighted(self, weights)
+
     def restrict(self, features):
         """The problem with all other rows of W held at zero. Its null model is the same."""
         other = copy.copy(self)
@@ -292,12 +316,28 @@ class Problem:
         other._known = {"null": (None, self.null)}
         return other
 
+    def restated(self, design, losses, y, weights, squares):
+        """The same problem on other rows, for squared loss; ``squares`` (n_tasks,) are the sums they stand for.
+
+        Those of the residuals at W = 0: whatever of them is not in ``y`` is a constant.
+        """
+        xp = self.xp
+        constant = 0.5 * (float(xp.sum(squares)) - float(xp.sum(y * y)))
+        return Problem(design, losses, y, weights, self.penalty, constant)
+
     # -- step sizes ------------------------------------------------------------------------------------------
 
     def lipschitz(self, eta=None):
         """An estimate of the Lipschitz constant of the gradient by x (at the null model for unbounded curvature)."""
         parts = max(1, len(self.penalty.part_names))
         return parts * self.design.largest_eigenvalue(self.curvature(self.null.eta if eta is None else eta))
+
+    def bend(self, point, share=1.0):
+        """A share of what the second derivative at a point is less than `curvature`: a function of a label array.
+
+        None where they are equal.
+        """
+        return None
 
     def curvature(self, eta):
         """``weight l''`` of every column: the bound where there is one, else the value at ``eta``."""

@@ -15,7 +15,15 @@ from scipy import linalg, sparse
 from mtlreg.designs import row_chunks
 from mtlreg.validation import as_float_array
 
-__all__ = ["FreeColumns", "free_columns", "inverse_scales", "moments", "read_feature_weights"]
+__all__ = [
+    "FreeColumns",
+    "dense_columns",
+    "free_columns",
+    "inverse_scales",
+    "moments",
+    "orthonormal",
+    "read_feature_weights",
+]
 
 
 def read_feature_weights(feature_weights, n_features):
@@ -162,7 +170,7 @@ def free_columns(table, f, widths, intercept, all_free):
     else:
         noise = np.concatenate([[1.0] * intercept, 1 + np.abs(mean) / std]) * float(np.finfo(X.dtype).eps)
         cuts = table.starts if table.stacked else [0, A.shape[0]]
-        U, R, inverse = _orthonormal([A[s:e] for s, e in zip(cuts, cuts[1:], strict=False)], noise)
+        U, R, inverse = orthonormal([A[s:e] for s, e in zip(cuts, cuts[1:], strict=False)], noise)
         task = np.repeat(np.arange(len(widths)), widths) if table.stacked else np.zeros(sum(widths), dtype=int)
     U = xp.asarray(U.astype(X.dtype))
     return FreeColumns(U, features, mean, std, intercept, R, inverse, task)
@@ -173,7 +181,7 @@ def _columns(X, features, intercept):
     parts = [np.ones((X.shape[0], 1))] if intercept else []
     mean, std = np.zeros(features.size), np.ones(features.size)
     if features.size:
-        block = _gather(X, features)
+        block = dense_columns(X, features)
         mean, std = moments(block, np.ones(X.shape[0]))
         if not intercept:
             mean = np.zeros_like(mean)
@@ -181,7 +189,7 @@ def _columns(X, features, intercept):
     return np.concatenate(parts, axis=1), mean, std
 
 
-def _orthonormal(blocks, noise):
+def orthonormal(blocks, noise):
     """``U, R, inverse`` with ``U_t R_t`` the block of task t, U_t orthonormal, R_t's generalised inverse beside it.
 
     Directions of a block no larger than the rounding of its columns (``noise``, relative to a column of standard
@@ -207,7 +215,7 @@ def _orthonormal(blocks, noise):
     return U, all_R, inverse
 
 
-def _gather(X, features):
+def dense_columns(X, features):
     """Some columns of X, dense."""
     if sparse.issparse(X):
         return X[:, features].toarray()

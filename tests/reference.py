@@ -56,6 +56,31 @@ def threshold(loss):
 # -- penalties
 # -----------------------------------------------------------------------------------------------------
 
+# of a row norm g, alpha taken out
+CONCAVE = {
+    "BlockMCP": lambda p, g: mcp(p.alpha, p.gamma, g),
+    "BlockSCAD": lambda p, g: scad(p.alpha, p.gamma, g),
+    "CappedL1": lambda p, g: min(g, p.theta),
+    "BlockLog": lambda p, g: p.epsilon * (np.log(p.epsilon + g) - np.log(p.epsilon)),
+    "BlockPower": lambda p, g: g**p.exponent,
+}
+CONCAVE_EXPONENTS = {"BlockMCP": 2, "BlockSCAD": 2, "CappedL1": 1, "BlockLog": 2}
+
+
+def mcp(alpha, gamma, g):
+    """Zhang (2010), eq. 2.1, over alpha."""
+    return g - g**2 / (2 * gamma * alpha) if g <= gamma * alpha else gamma * alpha / 2
+
+
+def scad(alpha, gamma, g):
+    """Fan & Li (2001), eq. 2.7 integrated, over alpha."""
+    if g <= alpha:
+        return g
+    if g >= gamma * alpha:
+        return alpha * (gamma + 1) / 2
+    return (2 * gamma * alpha * g - g**2 - alpha**2) / (2 * (gamma - 1) * alpha)
+
+
 EXPONENTS = {"L1": 1, "L21": 2, "L1Linf": np.inf}
 
 
@@ -219,6 +244,9 @@ def omega(penalty, parts):
         return quadratic(penalty, W, lambda a: np.sum(a**2)) + getattr(penalty, "alpha_l1", 0) * np.sum(np.abs(W))
     if kind == "Transposed":
         return omega(scaled(penalty.penalty, penalty.alpha), [W.T])
+    if kind in CONCAVE:
+        norms = [np.linalg.norm(w, CONCAVE_EXPONENTS.get(kind) or penalty.q) for w in W]
+        return penalty.alpha * sum(CONCAVE[kind](penalty, g) for g in norms)
     ridge = getattr(penalty, "alpha_ridge", 0) / 2 * np.sum(W**2)
     if kind == "Chain":
         return ridge + penalty.alpha * sum(omega(p, [W]) for p in penalty.parts)

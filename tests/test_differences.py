@@ -352,3 +352,8 @@ COLUMNS = [("a", None), ("b", None), ("c", None)]
 def test_structures_that_do_not_fit(penalty, error, message):
     with pytest.raises(error, match=message):
         penalty.bind(COLUMNS)
+
+
+@pytest.mark.parametrize("kind", [TotalVariation, GraphFused, TreeGroups])
+def test_what_was_bound_is_no_parameter(kind):
+    assert "_bound" not in kind().get_params()

@@ -102,6 +102,13 @@ def test_the_complete_graph_is_the_mean(alpha_ridge):
     assert one.objective_ == pytest.approx(other.objective_, rel=1e-12)
 
 
+def test_no_graph_is_the_complete_one():
+    X, Y = shared()
+    one = MultiTaskRegressor(Graph(None, 0.8, 0.1), tol=1e-12).fit(X, Y)
+    other = MultiTaskRegressor(MeanRegularized(0.8, 0.1), tol=1e-12).fit(X, Y)
+    assert_allclose(one.coef_, other.coef_, rtol=1e-10)
+
+
 def test_temporal_group_lasso_without_smoothness_is_l21():
     X, Y = shared()
     one = MultiTaskRegressor(Coupled(L21(0.2), TemporalSmooth(0.0)), tol=1e-10).fit(X, Y)
@@ -186,7 +193,7 @@ def test_softmax_needs_a_ridge():
         (TemporalSmooth(order=[0, 1, 1, 2]), ValueError, "names a task twice"),
         (Graph(np.ones((2, 3))), ValueError, "graph must be square"),
         (Graph([(7, 8, 1.0)]), ValueError, "graph names none of the tasks"),
-        (Graph(alpha=1.0), TypeError, "graph must be"),
+        (Graph("abc"), TypeError, "graph must be"),
         (Graph(EDGES, alpha_l1=-1.0), ValueError, "alpha_l1"),
         (MeanRegularized(alpha_ridge=-1.0), ValueError, "alpha_ridge"),
         (Coupled(L21(), L21()), TypeError, r"Coupled\(coupling=...\) needs a quadratic coupling"),

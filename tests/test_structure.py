@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from mtlreg.penalties._columns import column_chains
 from numpy.testing import assert_array_equal
 from scipy import sparse
 
@@ -17,6 +16,7 @@ from mtlreg import (
     task_graph,
     task_tree,
 )
+from mtlreg.penalties._columns import column_chains
 from mtlreg.penalties._structure import plain_columns, read_graph
 
 NAMED = [("a", None), ("b", None), ("c", None)]

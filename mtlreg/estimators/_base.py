@@ -13,6 +13,7 @@ from mtlreg.estimators._callbacks import CallbackSupportMixin, FitCallbacks, wit
 from mtlreg.estimators._parameters import check_parameters
 from mtlreg.losses import as_loss
 from mtlreg.path import RegularizationPath, alpha_grid, solve_path
+from mtlreg.problem import Problem
 from mtlreg.solvers import State, solve
 from mtlreg.validation import read_features, spread_by_task, to_device
 
@@ -107,8 +108,8 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
         Returns
         -------
         RegularizationPath
-            With ``alphas``, ``coefs`` (n_alphas, n_columns, n_features), ``intercepts``, ``dual_gaps``, ``objectives``,
-            ``n_iters`` and ``converged``.
+            With ``alphas``, ``coefs`` (n_alphas, n_columns, n_features), ``intercepts``, ``dual_gaps``, ``residuals``,
+            ``objectives``, ``n_iters`` and ``converged``.
         """
         encoding, _ = copy.copy(self)._encode(X, y, sample_weight, alpha=1.0)
         grid = alpha_grid(encoding.problem, alphas, eps)
@@ -178,8 +179,13 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
             standardize=self.standardize,
             task_weight=self.task_weight,
             feature_weights=self.feature_weights,
+            problem_type=self._problem_type(),
         )
         return encoding, table
+
+    def _problem_type(self):
+        """What makes the `Problem` from design, losses, labels, weights and penalty."""
+        return Problem
 
     def _task_losses(self, table):
         """The loss of every task."""
@@ -228,9 +234,11 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
     def _quality(solution):
         """Fitted attributes that say how well the problem is solved."""
         history = np.array(solution.history, dtype=float).T
+        convex = solution.gap == solution.gap
         return {
             "n_iter_": max(int(solution.n_iter), 1),
             "dual_gap_": float(solution.gap),
+            **({} if convex else {"stationarity_": float(solution.residual)}),
             "objective_": float(solution.objective),
             "converged_": bool(solution.converged),
             "history_": dict(zip(("iteration", "seconds", "objective", "gap"), history, strict=True)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import numbers
 
-from mtlreg.losses import Loss
+from mtlreg.losses import Calibrated, Loss
 from mtlreg.validation import as_float_array
 
 __all__ = ["check_parameters", "parameters"]
@@ -97,6 +97,19 @@ _CLASSIFIER = {
     ),
 }
 
+_LOSS = {
+    "regressor": """loss : str, Loss, dict or list, default="squared"
+    "squared", "huber", "poisson", "logistic" (labels 0 and 1), "squared_hinge" or a `mtlreg.losses.Loss`; a dict by
+    task label, or a list in the order of ``tasks_``, for a loss of its own for each task.""",
+    "classifier": """loss : str, Loss, dict or list, default="logistic"
+    "logistic" or "squared_hinge"; a dict by task label or a list in the order of ``tasks_`` for one each.""",
+}
+
+_CLASSES = """classes_ : ndarray or list of ndarrays
+    Classes; a list with one array a task for 2-D y, the union over all tasks with a task column.
+task_classes_ : dict
+    With a task column: the classes of every task."""
+
 _ATTRIBUTES = """Attributes
 ----------
 coef_ : ndarray of shape (n_columns, n_features)
@@ -111,10 +124,13 @@ components_ : dict
     penalised (``feature_weights`` 0) are in the first part.
 n_iter_ : int
 dual_gap_ : float
-    Certified bound on ``objective_`` minus the optimum.
+    Certified bound on ``objective_`` minus the optimum; NaN if the penalty is not convex.
+stationarity_ : float
+    Only if the penalty is not convex: the gap in the convex problem that majorises it at ``coef_``, 0 where these are
+    stationary.
 objective_ : float
 converged_ : bool
-    Whether the gap asked for was reached.
+    Whether the gap (or ``stationarity_``) asked for was reached.
 history_ : dict of ndarrays
     ``iteration``, ``seconds``, ``objective`` and ``gap`` at every certificate.
 n_features_in_ : int
@@ -127,8 +143,10 @@ task_position_ : int or None"""
 def parameters(kind, **own):
     """Class decorator that writes ``__init__`` from the class's own parameters and the common ones.
 
-    Own parameters are given as ``name=default`` and documented in the class docstring, where ``{common}`` stands for
-    the documentation of the common parameters and ``{attributes}`` for that of the fitted attributes.
+    Own parameters are given as ``name=default`` and documented in the class docstring, or that of its first base. In it
+    ``{common}`` stands for the documentation of the common parameters, ``{loss}`` for that of the loss,
+    ``{attributes}`` for that of the fitted attributes, ``{task}`` for "regression" or "classification", and a
+    parameter's name in braces for its default.
     """
     common = dict(_COMMON)
     if kind == "classifier":
@@ -157,12 +175,25 @@ def parameters(kind, **own):
         __init__.__signature__ = signature
         __init__.__qualname__ = f"{cls.__qualname__}.__init__"
         cls.__init__ = __init__
-        docs = "\n".join(text for _, text in common.values()).replace("\n", "\n    ")
-        cls.__doc__ = cls.__doc__.replace("{common}", docs)
-        cls.__doc__ = cls.__doc__.replace("{attributes}", _ATTRIBUTES.replace("\n", "\n    "))
+        cls.__doc__ = _filled(cls.__doc__ or cls.__bases__[0].__doc__, kind, common, own)
         return cls
 
     return decorate
+
+
+def _filled(doc, kind, common, own):
+    """A docstring with what stands in braces put in."""
+    texts = {
+        "common": "\n".join(text for _, text in common.values()),
+        "loss": _LOSS[kind],
+        "attributes": _ATTRIBUTES,
+        "task": {"regressor": "regression", "classifier": "classification"}[kind],
+    } | {name: repr(default) for name, default in own.items() if name != "loss"}
+    if kind == "classifier":
+        texts["attributes"] += "\n" + _CLASSES
+    for name, text in texts.items():
+        doc = doc.replace("{" + name + "}", text.replace("\n", "\n    "))
+    return doc
 
 
 _CHOICES = {
@@ -196,7 +227,7 @@ def check_parameters(estimator):
     weight = getattr(estimator, "class_weight", None)
     if weight is not None and weight != "balanced" and not isinstance(weight, dict):
         raise ValueError(f"{name}(class_weight={weight!r}): give None, 'balanced' or a dict.")
-    if not isinstance(estimator.loss, str | Loss | dict | list | tuple):
+    if not isinstance(estimator.loss, str | Loss | Calibrated | dict | list | tuple):
         raise TypeError(f"{name}(loss={estimator.loss!r}): give a name, a Loss, or a dict or list with one per task.")
     _check_constraint(estimator)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from sklearn.base import RegressorMixin
 
+from mtlreg.calibrated import CalibratedProblem
 from mtlreg.data import split_task_column
 from mtlreg.encoding import number_targets
 from mtlreg.estimators._base import MultiTaskBase
+from mtlreg.losses import Squared, as_calibrated
 from mtlreg.metrics import multitask_score
 from mtlreg.validation import read_table
 
@@ -26,6 +30,26 @@ class RegressorBase(RegressorMixin, MultiTaskBase):
             if loss.kind == "multiclass":
                 raise ValueError(f"loss={loss.name!r} (task {task!r}) is for classifiers: a regressor predicts a mean.")
         return table, number_targets(table, losses)
+
+    def _task_losses(self, table):
+        calibrated = as_calibrated(self.loss)
+        if calibrated is None:
+            return super()._task_losses(table)
+        calibrated.check()
+        return [Squared()] * len(table.tasks)
+
+    def _problem_type(self):
+        calibrated = as_calibrated(self.loss)
+        if calibrated is None:
+            return super()._problem_type()
+        return partial(CalibratedProblem, sigma_min=calibrated.sigma_min)
+
+    def _values(self, encoding, table, at):
+        values = super()._values(encoding, table, at)
+        if as_calibrated(self.loss) is not None:
+            noise = np.asarray(encoding.problem.noise_scale(at.x, at.Z))
+            values["noise_scale_"] = float(noise[0]) if table.single else noise
+        return values
 
     def predict(self, X):
         """Conditional mean: a number, a rate for "poisson", a probability for "logistic".

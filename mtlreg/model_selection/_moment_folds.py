@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mtlreg.estimators._regressor import RegressorBase
-from mtlreg.losses import Squared, as_loss
+from mtlreg.losses import Squared
 from mtlreg.moments import Moments
 from mtlreg.path import solve_path
 
@@ -115,7 +115,7 @@ def _squared(model):
         return False
     loss = model.loss
     f = np.ones(1) if model.feature_weights is None else np.asarray(model.feature_weights, dtype=float)
-    plain = isinstance(loss, str | Squared) and isinstance(as_loss(loss), Squared)
+    plain = isinstance(loss, Squared) or isinstance(loss, str) and loss == Squared.name
     return plain and model.device != "cuda" and bool((f > 0).all()) and not model._make_penalty().null
 
 

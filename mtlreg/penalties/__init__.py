@@ -2,7 +2,9 @@
 
 from mtlreg.penalties._base import HomogeneousPenalty, Penalty
 from mtlreg.penalties.combinators import Chain, InfimalConvolution, Transposed
+from mtlreg.penalties.concave import BlockLog, BlockMCP, BlockPower, BlockSCAD, CappedL1
 from mtlreg.penalties.differences import GraphFused, TotalVariation
+from mtlreg.penalties.dirty import Dirty
 from mtlreg.penalties.quadratic import Coupled, Graph, MeanRegularized, TemporalSmooth
 from mtlreg.penalties.rows import L1, L21, L1Linf, L1Lq, SparseGroup
 from mtlreg.penalties.spectral import ClusterNorm, SpectralBoxNorm, SquaredTraceNorm, TraceBall, TraceNorm
@@ -11,16 +13,22 @@ from mtlreg.penalties.weighted import RowWeighted
 
 __all__ = [
     "L1",
+    "L1Linf",
+    "L1Lq",
     "L21",
+    "BlockLog",
+    "BlockMCP",
+    "BlockPower",
+    "BlockSCAD",
+    "CappedL1",
     "Chain",
     "ClusterNorm",
     "Coupled",
+    "Dirty",
     "Graph",
     "GraphFused",
     "HomogeneousPenalty",
     "InfimalConvolution",
-    "L1Linf",
-    "L1Lq",
     "MeanRegularized",
     "Penalty",
     "RowWeighted",

@@ -34,6 +34,8 @@ class Penalty(BaseEstimator):
     has_strength = True
     #: Whether its prox sends all entries of a row through one odd increasing function: what differences need.
     orders_rows: bool = True
+    #: Whether Omega is convex. One that is not has no prox; see `mtlreg.penalties.concave.ConcaveRows`.
+    convex: bool = True
 
     def value(self, W):
         """``Omega(W)``, a float."""
@@ -266,6 +268,12 @@ def check_number(owner, name, low=None, high=None, low_open=False, finite=False)
     if number != number or below or above:
         bounds = f"{'(' if low_open else '['}{low}, {'inf' if high is None else high}{')' if finite else ']'}"
         raise ValueError(f"{label}: {name} must be in {bounds}.")
+
+
+def check_convex(owner, penalty):
+    """Raise if a penalty that is to be part of another is not convex."""
+    if not penalty.convex:
+        raise TypeError(f"{owner}: {penalty!r} is not convex and cannot be combined with others; give it alone.")
 
 
 def _inner(A, B):

@@ -9,7 +9,7 @@ from itertools import pairwise
 from array_api_compat import array_namespace
 
 from mtlreg.kernels import for_array
-from mtlreg.penalties._base import HomogeneousPenalty, Penalty
+from mtlreg.penalties._base import HomogeneousPenalty, Penalty, check_convex
 
 __all__ = ["Chain", "InfimalConvolution", "Transposed"]
 
@@ -158,6 +158,7 @@ class InfimalConvolution(NamedParts, Penalty):
                 raise TypeError(f"InfimalConvolution: part {name!r} is not a Penalty but {type(part).__name__}.")
             if part.part_names:
                 raise ValueError(f"InfimalConvolution: part {name!r} is itself a compound; list its parts instead.")
+            check_convex("InfimalConvolution", part)
             part.check()
             if part.null or part.alpha == 0:
                 raise ValueError(f"InfimalConvolution: part {name!r} has alpha=0 and would take all of W.")
@@ -322,6 +323,7 @@ class Transposed(Penalty):
         super().check()
         if not isinstance(self.penalty, Penalty) or self.penalty.part_names:
             raise TypeError(f"Transposed(penalty=...) needs a plain Penalty, got {self.penalty!r}.")
+        check_convex("Transposed", self.penalty)
         if self.penalty.keyed_by_task:
             raise TypeError(f"Transposed: {self.penalty!r} is about tasks, and would be given features.")
         self.penalty.check()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-from mtlreg.penalties._base import Penalty, check_number
+from mtlreg.penalties._base import Penalty, check_convex, check_number
 from mtlreg.penalties._columns import column_chains, column_groups
 from mtlreg.penalties._structure import plain_columns, read_graph
 from mtlreg.penalties.rows import L1
@@ -161,9 +161,9 @@ class Graph(QuadraticPenalty):
 
     Parameters
     ----------
-    graph : list of (task, task, weight), dict of (task, task) to weight, DataFrame or array (n_tasks, n_tasks)
+    graph : list of (task, task, weight), dict, data frame, array or sparse matrix (n_tasks, n_tasks), default=None
         Edges between tasks, by their labels; those of tasks without data are left out. An array must match the sorted
-        tasks.
+        tasks. None: all tasks are joined, with weight 1 / n_tasks.
     alpha : float, default=1.0
         Strength, >= 0.
     alpha_ridge : float, default=0.0
@@ -183,6 +183,8 @@ class Graph(QuadraticPenalty):
     alpha_l1: float = 0.0
 
     def _laplacian(self, columns):
+        if self.graph is None:
+            return MeanRegularized()._laplacian(columns)
         return laplacian(*read_graph(self.graph, columns), len(columns))
 
     # with an l1 norm it is one of the sums whose proximal operators do not compose
@@ -308,6 +310,7 @@ class Coupled(Penalty):
             raise TypeError(
                 f"Coupled(coupling=...) needs a quadratic coupling, such as MeanRegularized(), got {self.coupling!r}."
             )
+        check_convex("Coupled", self.penalty)
         self.penalty.check()
         self.coupling.check()
         if self.alpha == 0 or self.penalty.null:

@@ -372,7 +372,7 @@ def _check_clusters(penalty):
 
 
 def _check_enough(penalty, columns):
-    if penalty.n_clusters > len(columns):
+    if 1 < len(columns) < penalty.n_clusters:  # of one task there is nothing to cluster
         raise ValueError(
             f"{type(penalty).__name__}(n_clusters={penalty.n_clusters}): the coefficients have {len(columns)} columns "
             f"(one a task, or one a class of a task); give n_clusters <= {len(columns)}."

@@ -50,7 +50,7 @@ class TreeGroups(HomogeneousPenalty):
     chain_rank = 2
     orders_rows = False
     keyed_by_task = True
-    _bound: tuple | None = None
+    _bound = None  # not a parameter
 
     def bind(self, columns):
         other = copy.copy(self)

@@ -135,6 +135,6 @@ class RowWeighted(HomogeneousPenalty):
         if bad.any():
             j = int(np.argmax(bad))
             raise ValueError(
-                f"RowWeighted: weights[{j}] = {weights[j]:g} must be finite and > 0; leave a feature unpenalised or out "
-                "by feature_weights of the estimator."
+                f"RowWeighted: weights[{j}] = {weights[j]:g} must be finite and > 0; feature_weights of the estimator "
+                "leave a feature unpenalised or out."
             )

@@ -49,21 +49,24 @@ class Solution:
     Z : array or None
         Free coefficients.
     gap, objective : float
-        At x.
+        At x; the gap is NaN under a penalty that is not convex.
+    residual : float
+        How far x is from stationary: the gap, or that in the convex problem which majorises a non-convex one at x.
     tolerance : float
-        The gap that was asked for, absolute.
+        The residual that was asked for, absolute.
     n_iter : int
     converged : bool
-        Whether ``gap <= tolerance``.
+        Whether ``residual <= tolerance``.
     gradient : array
         Of the smooth part at x, by W.
-    history : list of (iteration, seconds, objective, gap)
+    history : list of (iteration, seconds, objective, residual)
         One entry a certificate.
     """
 
     x: Any
     Z: Any
     gap: float
+    residual: float
     objective: float
     tolerance: float
     n_iter: int
@@ -114,23 +117,25 @@ def solve(
     nothing_to_fit = scale is None and problem.fitted_at_zero
     if solver == "auto" and not nothing_to_fit:
         problem = reduce(problem)
-    run = _Run(problem, tol, problem.null.value if scale is None else scale, verbose)
-    check_finite(run.scale)
+    scale = problem.null.value if scale is None else scale
+    check_finite(scale)
+    run = (_Run if problem.penalty.convex else _StagesRun)(problem, tol, scale, verbose)
     # a start outside the penalty's domain (a constraint that is new) is worth nothing
     if start is None or start.x.shape != problem.zero.shape or problem.penalty.value(start.x) == float("inf"):
         state = State(problem.origin, problem.null.Z)
     else:
         state = State(start.x, None if problem.free is None else start.Z)
-    if nothing_to_fit or run.scale <= 0:
+    if nothing_to_fit or scale <= 0:
         run.certify(State(problem.origin, problem.null.Z))
-        run.tolerance = max(run.tolerance, run.gap)  # no objective is negative: what is left is at most F0, rounding
+        # no objective is negative: what is left is at most F0, rounding
+        run.tolerance = max(run.tolerance, run.residual)
         return run.solution()
     method = choose(solver, problem)
     told_to_stop = False
     for iterate in method(problem, state, max_iter=max_iter, tolerance=run.tolerance):
         run.certify(iterate)
         told_to_stop = callback is not None and bool(callback(iterate))
-        if run.reached or told_to_stop or iterate.stalled or iterate.n_iter >= max_iter:
+        if run.finished or told_to_stop or iterate.stalled or iterate.n_iter >= max_iter:
             break
     if warn and not run.reached and not told_to_stop:
         run.warn()
@@ -149,6 +154,8 @@ def check_finite(value):
 class _Run:
     """Certificates of one call of `solve`: the best dual point, the iterate to return, the history."""
 
+    measure, short = "duality gap", "gap"
+
     def __init__(self, problem, tol, scale, verbose):
         self.problem, self.scale, self.verbose = problem, scale, verbose
         self.relative = max(tol, 50 * float(problem.xp.finfo(problem.design.dtype).eps))
@@ -159,23 +166,36 @@ class _Run:
         self.clock = time.perf_counter()
 
     @property
-    def gap(self):
-        """Of the iterate to return, against the best dual point."""
+    def residual(self):
+        """Gap of the iterate to return, against the best dual point."""
         return max(self.best.certificate.objective - self.dual, 0.0)
 
     @property
+    def gap(self):
+        """What is known of its distance from the optimum."""
+        return self.residual
+
+    @property
     def reached(self):
-        """Whether that gap is what was asked for."""
-        return self.gap <= self.tolerance
+        """Whether the residual is what was asked for."""
+        return self.residual <= self.tolerance
+
+    @property
+    def finished(self):
+        """Whether no further iterate is wanted."""
+        return self.reached
+
+    @property
+    def advice(self):
+        """What may help where the tolerance was not reached."""
+        return "Increase max_iter or tol, standardise the features, or give a larger alpha."
 
     def certify(self, state):
         """Attach a certificate to a state and keep the state if it is the best."""
         certificate = self.problem.certify(state.x, state.Z)
-        self.dual = max(self.dual, certificate.dual)
-        certificate.gap = max(certificate.objective - self.dual, 0.0)
+        self.compare(certificate)
         state.certificate, state.Z = certificate, certificate.Z
-        done = certificate.gap <= self.tolerance
-        if done or self.best is None or certificate.objective <= self.best.certificate.objective:
+        if self.best is None or self.better(certificate):
             self.best = State(state.x, state.Z, state.n_iter, certificate)
         self.n_iter = state.n_iter
         elapsed = time.perf_counter() - self.clock
@@ -183,15 +203,23 @@ class _Run:
         if self.verbose:
             print(
                 f"[mtlreg] iteration {state.n_iter:6d}  objective {certificate.objective:.10g}  "
-                f"gap {certificate.gap:.3g} (to reach: {self.tolerance:.3g})  {elapsed:.2f} s"
+                f"{self.short} {certificate.gap:.3g} (to reach: {self.tolerance:.3g})  {elapsed:.2f} s"
             )
+
+    def compare(self, certificate):
+        """Measure a certificate by the best dual point."""
+        self.dual = max(self.dual, certificate.dual)
+        certificate.gap = max(certificate.objective - self.dual, 0.0)
+
+    def better(self, certificate):
+        """Whether this is the one to return."""
+        return certificate.gap <= self.tolerance or certificate.objective <= self.best.certificate.objective
 
     def warn(self):
         """Say that the tolerance was not reached, and what was."""
         warnings.warn(
-            f"The duality gap reached {self.gap / self.scale:.3g} (relative to the objective at zero), not "
-            f"{self.relative:.3g}, after {self.n_iter} iterations. Increase max_iter or tol, standardise the features, "
-            "or give a larger alpha.",
+            f"The {self.measure} reached {self.residual / self.scale:.3g} (relative to the objective at zero), not "
+            f"{self.relative:.3g}, after {self.n_iter} iterations. {self.advice}",
             ConvergenceWarning,
             stacklevel=_levels_above_package(),
         )
@@ -203,6 +231,7 @@ class _Run:
             best.x,
             best.Z,
             self.gap,
+            self.residual,
             best.certificate.objective,
             self.tolerance,
             self.n_iter,
@@ -210,6 +239,37 @@ class _Run:
             best.certificate.gradient,
             self.history,
         )
+
+
+class _StagesRun(_Run):
+    """The same for a penalty that is not convex: every point is measured by a convex problem of its own."""
+
+    measure, short = "stationarity residual", "residual"
+    finished = False  # the stages end by themselves: a start may be stationary and yet poor
+
+    @property
+    def residual(self):
+        return self.best.certificate.gap
+
+    @property
+    def gap(self):
+        return math.nan
+
+    @property
+    def advice(self):
+        if self.best.certificate.majorant.attained:
+            return super().advice
+        return (
+            "Features that the penalty leaves free separate the classes of a task, and their coefficients would run to "
+            "infinity. Give a larger alpha, or another penalty."
+        )
+
+    def compare(self, certificate):
+        pass
+
+    def better(self, certificate):
+        rounding = 8 * float(self.problem.xp.finfo(self.problem.design.dtype).eps) * self.scale
+        return certificate.objective <= self.best.certificate.objective + rounding
 
 
 def _levels_above_package():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from array_api_compat import is_numpy_array
 
 from mtlreg.designs import SharedDesign
 from mtlreg.moments import reduced_problem
 from mtlreg.solvers import descent, newton, newton_cg
 from mtlreg.solvers.fista import fista
+from mtlreg.solvers.stages import stages
 from mtlreg.solvers.working_set import working_set
 
 __all__ = ["SOLVERS", "choose", "reduce"]
@@ -26,8 +29,11 @@ def choose(solver, problem):
 
     Under "auto", working sets for sums over rows and best splits into such (their inner solver is coordinate descent
     for the squared loss, proximal Newton for other losses with one column a label, FISTA for softmax), Newton's method
-    for quadratic penalties, FISTA for every other.
+    for quadratic penalties, FISTA for every other. A penalty that is not convex is solved in stages, each by the solver
+    given.
     """
+    if not problem.penalty.convex:
+        return partial(stages, inner=solver)
     if callable(solver):
         return solver
     if solver == "auto":

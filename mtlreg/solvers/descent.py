@@ -27,7 +27,7 @@ CHECK_EVERY = 2  # extrapolations between certificates
 
 def handles(problem):
     """Whether the method applies: squared loss and `has_sweeps`."""
-    return problem.losses.quadratic and has_sweeps(problem)
+    return problem.losses.quadratic and problem.separable and has_sweeps(problem)
 
 
 def has_sweeps(problem):

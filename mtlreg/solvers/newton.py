@@ -32,7 +32,7 @@ LEAST_REDUCTION = 1e-8  # of the first sweeps' change, at which a model counts a
 
 def handles(problem):
     """Whether the method applies: one column a label, a row penalty, an array type with the sweeps."""
-    return problem.losses.scalar and has_sweeps(problem)
+    return problem.losses.scalar and problem.separable and has_sweeps(problem)
 
 
 def prox_newton(problem, state, *, max_iter, tolerance):
@@ -52,7 +52,7 @@ def prox_newton(problem, state, *, max_iter, tolerance):
         moved = line_search(problem, x, eta, point, objective, direction, slope)
         if moved is not None:
             blind = blind + 1 if objective - moved[3] <= rounding_of(x, objective) else 0
-            x, eta, point, objective = moved
+            x, eta, point, objective, _ = moved
         state.x, state.Z, state.n_iter = x, point.Z, n_iter
         state.stalled = moved is None or blind > BLIND_STEPS
         yield state
@@ -76,7 +76,12 @@ def _model_minimum(problem, x, point, reduction):
 
 
 def second_derivatives(problem, eta, flat=FLAT):
-    """``weight l''`` of every label, kept away from zero where the label counts (unless ``flat`` is 0)."""
+    """``weight l''`` of every label, kept away from zero where the label counts (unless ``flat`` is 0).
+
+    Of a problem that is no sum over labels, its `curvature`.
+    """
+    if not problem.separable:
+        return problem.curvature(eta)
     xp, parts = problem.xp, []
     for s in problem.losses.segments:
         h = s.loss.hessian(problem.y[..., s.labels], eta[..., s.columns])
@@ -88,7 +93,7 @@ def second_derivatives(problem, eta, flat=FLAT):
 
 
 def line_search(problem, x, eta, point, objective, direction, slope):
-    """The first of halved steps with enough decrease; None if rounding leaves none."""
+    """The first of halved steps with enough decrease: ``(x, eta, point, objective, step)``; None if rounding leaves none."""
     eta_step = problem.predictors(direction)
     rounding = rounding_of(x, objective)
     if slope > rounding:
@@ -99,7 +104,7 @@ def line_search(problem, x, eta, point, objective, direction, slope):
         ahead = problem.smooth(eta + step * eta_step, point.Z)
         value = ahead.value + problem.penalty.value(candidate)
         if value <= objective + DECREASE * step * slope + rounding:
-            return candidate, eta + step * eta_step, ahead, value
+            return candidate, eta + step * eta_step, ahead, value, step
         step *= 0.5
     return None
 

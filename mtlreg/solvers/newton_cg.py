@@ -27,6 +27,7 @@ PROBED = 200  # the same for rows of each task, where it takes a product with th
 REDUCTION = (1e-2, 1e-12)  # of the residual of the normal equations: the first, the least
 MAX_CG = 2000
 DIVERGED = 1e8  # times the least squared residual
+ROUNDING = 4  # units in the last place, times the number of features
 
 
 def handles(problem):
@@ -51,10 +52,10 @@ def newton_steps(problem, state, M, inside=None, *, max_iter=10**6):
     x, eta = state.x, problem.predictors(state.x)
     point = problem.smooth(eta, state.Z)
     objective = point.value + problem.penalty.value(x)
-    model = None
+    model, damping = None, 1.0  # of 1: a step as if there were no bend, which is one downhill
     while n_iter < max_iter:
-        if model is None or not problem.losses.quadratic:
-            model = Model(problem, second_derivatives(problem, point.eta), M)
+        if model is None or not problem.losses.quadratic or not problem.separable:
+            model = Model(problem, second_derivatives(problem, point.eta), M, problem.bend(point, 1 - damping))
         gradient = inside(problem.gradient(point.u) + x @ M)
         direction, steps = conjugate_gradients(
             lambda V, model=model: inside(model.product(V)), model.precondition, -gradient, reduction, max_iter - n_iter
@@ -65,16 +66,18 @@ def newton_steps(problem, state, M, inside=None, *, max_iter=10**6):
         moved = line_search(problem, x, eta, point, objective, direction, slope)
         if moved is not None:
             blind = blind + 1 if objective - moved[3] <= rounding_of(x, objective) else 0
-            x, eta, point, objective = moved
-        state.x, state.Z, state.n_iter, state.stalled = x, point.Z, n_iter, moved is None or blind > BLIND_STEPS
+            x, eta, point, objective, step = moved
+        state.x, state.Z, state.n_iter = x, point.Z, n_iter
+        state.stalled = moved is None and (problem.separable or damping == 1) or blind > BLIND_STEPS
+        damping = 1.0 if moved is None else min(0.1 * damping if step == 1 else 10 * damping, 1.0)
         yield state
 
 
 class Model:
-    """``V -> D'(h D V) + V M`` for the residualised design D, and an approximate inverse."""
+    """``V -> D'(h D V - bend(D V)) + V M`` for the residualised design D, and an approximate inverse."""
 
-    def __init__(self, problem, h, M):
-        self.h = h
+    def __init__(self, problem, h, M, bend=None):
+        self.h, self.bend = h, bend
         self.design = copy.copy(problem.design)
         self.design.residualise(h)
         xp = problem.xp
@@ -83,7 +86,10 @@ class Model:
         basis, curvature = self._features(problem)
         self.E = basis
         total = curvature[:, None] + xp.clip(values, min=0.0)[None, :]
-        self.inverse = 1 / xp.clip(total, min=1e-10 * float(xp.max(total)))
+        # directions without curvature hold nothing but rounding, which must not be blown up
+        top = float(xp.max(total))
+        flat = total <= ROUNDING * total.shape[0] * float(xp.finfo(total.dtype).eps) * top
+        self.inverse = xp.where(flat, 0.0, 1 / xp.where(flat, top, total))
 
     def _features(self, problem):
         """Eigenvectors (None: the axes) and eigenvalues of the mean over the columns of W of ``D' h D``."""
@@ -105,7 +111,9 @@ class Model:
         return xp.mean(self.design.rmatvec(self.h * self.design.matvec(probe)), axis=1)
 
     def product(self, V):
-        return self.design.rmatvec(self.h * self.design.matvec(V)) + V @ self.M
+        eta = self.design.matvec(V)
+        u = self.h * eta if self.bend is None else self.h * eta - self.bend(eta)
+        return self.design.rmatvec(u) + V @ self.M
 
     def precondition(self, R):
         xp = array_namespace(R)

@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 from mtlreg.kernels.generic.rows import shrink_rows
 from mtlreg.testing._common import assert_close, check_untouched, require, same_elsewhere
+from mtlreg.testing._concave import check_concave
 from mtlreg.testing._couplings import check_couplings
 
 __all__ = ["check_penalty"]
@@ -17,7 +18,7 @@ SHAPES = ((9, 4), (5, 1), (1, 3))
 
 
 def check_penalty(penalty, shape=None, seed=0):
-    """Check a convex penalty against the protocol of `mtlreg.penalties.Penalty`.
+    """Check a penalty against the protocol of `mtlreg.penalties.Penalty`.
 
     * ``value`` is convex, 0 at 0 and does not fall with ``alpha``.
     * ``prox`` minimises what it should: no perturbation gets below it by more than strong convexity allows.
@@ -30,6 +31,9 @@ def check_penalty(penalty, shape=None, seed=0):
     * Arguments stay untouched, Fortran order and read-only memory are taken, float32 stays float32,
       ``array_api_strict`` arrays (if installed) give the same; parameters, clones and pickles work as in
       scikit-learn.
+
+    A penalty with ``convex = False`` has no prox. Of it ``value`` is checked to be concave along rays, ``slopes`` to be
+    its derivatives, ``majorant`` to be convex (by this check) and above it, ``alpha_max`` and arrays as above.
 
     Parameters
     ----------
@@ -48,6 +52,10 @@ def check_penalty(penalty, shape=None, seed=0):
     penalty.check()
     require(float(penalty.alpha) > 0, "check_penalty needs alpha > 0")
     for one in SHAPES if shape is None else (shape,):
+        if not penalty.convex:
+            check_concave(penalty, one, np.random.default_rng(seed), check_penalty)
+            W = float(penalty.alpha) * np.random.default_rng(seed).standard_normal(one)
+            continue
         check_couplings(penalty, one, np.random.default_rng(seed))
         check = _Check(penalty.proximable, one, np.random.default_rng(seed))
         check.arguments()
@@ -58,7 +66,8 @@ def check_penalty(penalty, shape=None, seed=0):
         check.alpha_max()
         check.row_kernels()
         check.arrays()
-    _check_parameters(penalty, check)
+        W = check.inside(check.random())
+    _check_parameters(penalty, W)
 
 
 class _Check:
@@ -313,14 +322,13 @@ class _Check:
         return True
 
 
-def _check_parameters(penalty, check):
+def _check_parameters(penalty, x):
     name = repr(penalty)
     alpha = penalty.alpha
     other = penalty.with_alpha(3.0 * alpha)
     require(other is not penalty and penalty.alpha == alpha, f"{name}: with_alpha changes the penalty itself")
     require(other.alpha == 3.0 * alpha, f"{name}: with_alpha({3 * alpha}).alpha is {other.alpha}")
     require(type(other) is type(penalty), f"{name}: with_alpha gives another class")
-    x = check.inside(check.random())
     value = penalty.value(x)
     for what, copied in [("clone", clone(penalty)), ("a pickle", pickle.loads(pickle.dumps(penalty)))]:
         require(copied.value(x) == value, f"{name}: {what} has another value")
