@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.spatial import ConvexHull
 
-from mtlreg import MultiTaskRegressor
+from mtlreg import Dirty, MultiTaskRegressor
 from mtlreg.datasets import make_block_sparse
 
 # what to draw balls of: a name, and W for two numbers
@@ -70,7 +70,8 @@ def draw(fig: Figure, penalty, parts, balls):
 def unit_ball(penalty, place):
     """Points on the boundary of ``{W : Omega(W) <= 1}`` for W = place(two numbers), (n, 2), closed."""
     if penalty.part_names:  # the convex hull of the parts' balls, and to it the sets of constraints are added
-        balls = [(part, unit_ball(part, place)) for _, part in penalty.parts]
+        parts = penalty.bind([(0, None), (1, None)]).parts if isinstance(penalty, Dirty) else penalty.parts
+        balls = [(part, unit_ball(part, place)) for _, part in parts]
         points = np.concatenate([ball for part, ball in balls if part.has_strength])
         for ball in (ball for part, ball in balls if not part.has_strength):
             points = (points[:, None] + ball).reshape(-1, 2)

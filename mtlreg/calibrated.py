@@ -1,14 +1,14 @@
 """Calibrated regression: the root of each task's sum of squares in the place of the sum, in the concomitant form.
 
-    P(x) = min_Z  sum_t h_t(rho_t)  +  Omega(x),        rho_t = sqrt(sum_i v_i r_i^2),   v_i the label weights of task t
+    P(x) = min_Z  sum_t h_t(rho_t)  +  Omega(x)           rho_t = sqrt(sum_i v_i r_i^2), v_i the label weights of task t
 
-    h_t(rho) = min_{sigma >= s_t}  rho^2 / (2 sigma) + sigma / 2  =  rho,  or  rho^2 / (2 s_t) + s_t / 2  where rho < s_t
+    h_t(rho) = min_{sigma >= s_t}  rho^2 / (2 sigma) + sigma / 2        which is rho wherever rho >= s_t
 
-    D(u) = sum_t [ -<u_t, y_t> - s_t |beta_t|^2 / 2 + s_t / 2 ] - Omega*(-D' u),   beta_i = u_i / sqrt(v_i),   |beta_t| <= 1
+    D(u) = sum_t [ -<u_t, y_t> + s_t (1 - |beta_t|^2) / 2 ] - Omega*(-D' u)     beta_i = u_i / sqrt(v_i), |beta_t| <= 1
 
-The gradient is that of the squared loss with the label weights ``v_i / sigma_t``, whose free directions are the same for
-every sigma; that loss lies above ``h_t`` and touches it where sigma_t was taken. The floor s_t keeps the gradient continuous where a task is fitted exactly, as it can be with fewer rows
-than features.
+The gradient is that of the squared loss with label weights ``v_i / sigma_t``, which lies above ``h_t`` and touches it
+where sigma_t was taken; free directions are the same for every sigma. The floor s_t keeps the gradient continuous where
+a task is fitted exactly, as it can be with fewer rows than features.
 """
 
 from __future__ import annotations
@@ -87,9 +87,9 @@ class CalibratedProblem(Problem):
 
     # -- the objective ---------------------------------------------------------------------------------------
 
-    def smooth(self, eta, Z=None, precision=0.0):
+    def smooth(self, eta, Z=None):
         """The smooth part at predictors ``eta`` of the penalised coefficients, free directions minimised out."""
-        point = super().smooth(eta, Z, precision)
+        point = super().smooth(eta, Z)
         roots = self.roots(point.eta)
         sigma = self.xp.maximum(roots, self.floor)
         value = float(self.xp.sum(roots * (roots / sigma) + sigma)) / 2

@@ -24,7 +24,6 @@ __all__ = [
     "Softmax",
     "Squared",
     "SquaredHinge",
-    "as_calibrated",
     "as_loss",
 ]
 

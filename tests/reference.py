@@ -300,6 +300,43 @@ def into_domain(penalty, W):
     return np.maximum(W, 0) if getattr(inner, "constrained", False) else W
 
 
+# -- calibrated tasks
+# -----------------------------------------------------------------------------------------------------
+
+
+def sigma_min(loss):
+    return 0.01 if loss == "calibrated" else loss.sigma_min
+
+
+def root(task, residual):
+    """Of the weighted sum of squares of a task."""
+    return np.sqrt(task.factor * np.sum(task.w * residual**2))
+
+
+def floors(tasks, fit_intercept, unpenalised):
+    """The least sigma of each task: a share of its root with nothing but unpenalised columns."""
+    roots = []
+    for t in tasks:
+        U = np.hstack([np.ones((len(t.y), int(fit_intercept))), t.X[:, unpenalised]]) * np.sqrt(t.w)[:, None]
+        y = np.sqrt(t.w) * (t.y - fit_intercept * np.average(t.y, weights=t.w))
+        left = y - U @ np.linalg.lstsq(U, y, rcond=None)[0]
+        roots.append(np.sqrt(t.factor) * np.linalg.norm(left) * (np.linalg.norm(left) > 1e-12 * np.linalg.norm(t.y)))
+    others = np.mean([r for r in roots if r > 0])
+    return [sigma_min(t.loss) * (r if r > 0 else others) for t, r in zip(tasks, roots, strict=True)]
+
+
+def smoothed(rho, floor):
+    """The root, or below the floor a parabola that meets it there."""
+    return rho if rho >= floor else (rho**2 / floor + floor) / 2
+
+
+def convex_smoothed(task, residual, floor):
+    """The same as an expression, with sigma for a variable, and its constraint."""
+    sigma = cp.Variable()
+    scaled = cp.multiply(np.sqrt(task.factor * task.w), residual)
+    return (cp.quad_over_lin(scaled, sigma) + sigma) / 2, [sigma >= floor]
+
+
 # -- the model
 # -----------------------------------------------------------------------------------------------------
 
@@ -314,6 +351,7 @@ class Task:
     classes: np.ndarray | None = None
     columns: list = field(default_factory=list)
     factor: float = 1.0
+    floor: float = 0.0  # of sigma, for calibrated tasks
 
     def eta(self, coef, intercept):
         """Predictors: (n,), or (n, K) for a softmax task. ``coef`` is (n_columns, p)."""
@@ -339,6 +377,9 @@ class Reference:
         set_factors(self.tasks, model.task_weight)
         self.f = np.ones(X.shape[1]) if model.feature_weights is None else np.asarray(model.feature_weights)
         self.std = self.stds(model.standardize)
+        if loss_name(self.tasks[0].loss) == "calibrated":
+            for t, floor in zip(self.tasks, floors(self.tasks, self.fit_intercept, self.f == 0), strict=True):
+                t.floor = floor
 
     def stds(self, standardize):
         """Standard deviations (n_columns, p) that the penalty sees coefficients multiplied with."""
@@ -353,12 +394,15 @@ class Reference:
     def value(self, parts, intercept):
         """The objective at coefficients (a list of parts (n_columns, p)) and intercepts, by NumPy."""
         coef = sum(parts)
-        loss = sum(
-            t.factor * np.sum(t.w * PLAIN[loss_name(t.loss)](t.y, t.eta(coef, intercept), t.loss)) for t in self.tasks
-        )
+        loss = sum(self.task_value(t, t.eta(coef, intercept)) for t in self.tasks)
         assert not coef[:, np.isinf(self.f)].any()
         f = np.where(np.isinf(self.f), 0, self.f)
         return loss + omega(self.penalty, [(part * self.std * f).T for part in parts])
+
+    def task_value(self, t, eta):
+        if loss_name(t.loss) == "calibrated":
+            return smoothed(root(t, t.y - eta), t.floor)
+        return t.factor * np.sum(t.w * PLAIN[loss_name(t.loss)](t.y, eta, t.loss))
 
     def of(self, fitted):
         """The objective of a fitted estimator."""
@@ -379,8 +423,12 @@ class Reference:
         value, constraints = convex_omega(self.penalty, [V.T for V in variables])
         constraints += [free[:, j] == 0 for j in np.flatnonzero(self.f != 0)]
         for t in self.tasks:
-            losses = CONVEX[loss_name(t.loss)](t.y, t.eta(coef, intercept), t.loss)
-            value += cp.sum(cp.multiply(t.factor * t.w, losses))
+            eta = t.eta(coef, intercept)
+            if loss_name(t.loss) == "calibrated":
+                term, some = convex_smoothed(t, t.y - eta, t.floor)
+                value, constraints = value + term, constraints + some
+            else:
+                value += cp.sum(cp.multiply(t.factor * t.w, CONVEX[loss_name(t.loss)](t.y, eta, t.loss)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # accuracy is checked where the result is used
             problem = cp.Problem(cp.Minimize(value), constraints)

@@ -4,6 +4,7 @@ import array_api_strict as xp
 import numpy as np
 import pytest
 
+from mtlreg.calibrated import CalibratedProblem
 from mtlreg.designs import SharedDesign, StackedDesign
 from mtlreg.losses import Huber, Logistic, Poisson, Softmax, Squared, SquaredHinge
 from mtlreg.penalties import (
@@ -60,7 +61,7 @@ def labels(loss, rng, shape):
     return rng.poisson(1.5, shape).astype(float)
 
 
-def problem(namespace, loss, penalty, stacked=False, standardize=False):
+def problem(namespace, loss, penalty, stacked=False, standardize=False, kind=Problem):
     """A small problem in the arrays of a namespace."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((N, P)) + 1
@@ -81,7 +82,7 @@ def problem(namespace, loss, penalty, stacked=False, standardize=False):
     losses = TaskLosses([segment])
     weights = namespace.asarray(w)
     design.residualise(losses.expand(weights))
-    return Problem(design, losses, namespace.asarray(y), weights, penalty)
+    return kind(design, losses, namespace.asarray(y), weights, penalty)
 
 
 def check_equal(loss, penalty, **layout):
@@ -103,3 +104,9 @@ def test_every_loss(loss, stacked):
 @pytest.mark.parametrize("penalty", PENALTIES, ids=lambda penalty: type(penalty).__name__)
 def test_every_penalty(penalty):
     check_equal(Squared(), penalty, standardize=True)
+
+
+@pytest.mark.parametrize("stacked", [False, True], ids=["shared", "stacked"])
+@pytest.mark.parametrize("penalty", [L21(0.1), InfimalConvolution([("shared", L21(0.12)), ("specific", L1(0.1))])])
+def test_calibrated(penalty, stacked):
+    check_equal(Squared(), penalty, stacked=stacked, kind=CalibratedProblem)

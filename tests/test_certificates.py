@@ -191,7 +191,7 @@ def solvers(penalty, loss, every):
         yield "working_set"
         if loss == "squared":
             yield "coordinate_descent"
-        if loss != "softmax":
+        if getattr(loss, "name", loss) not in ("softmax", "calibrated"):
             yield "prox_newton"
         if every:
             yield "fista"

@@ -8,7 +8,7 @@ from sklearn.ensemble import RandomForestRegressor
 
 from mtlreg import MultiTaskRegressor, PathSearchCV, melt
 from mtlreg.__main__ import digits_tasks, few_per_digit, main
-from mtlreg.compare import FAMILIES, compare
+from mtlreg.compare import DEFAULT_FAMILIES, FAMILIES, compare
 from mtlreg.datasets import make_block_sparse
 
 FAST = ["independent", "pooled_intercepts", "l21"]
@@ -74,9 +74,19 @@ def test_every_family_in_both_layouts(data):
     X, Y = data
     X_long, y_long = melt(X, Y)
     for table in ({"X": X, "y": Y}, {"X": X_long, "y": y_long, "task_feature": -1}):
-        found = compare(**table, cv=2, n_alphas=2, inner_cv=2)
+        found = compare(**table, families="all", cv=2, n_alphas=2, inner_cv=2)
         assert [r.name for r in found.results] == list(FAMILIES)
         assert np.isfinite([r.overall["macro"] for r in found.results]).all()
+
+
+def test_families_for_classes_and_by_default(data):
+    X, Y = data
+    found = compare(X, (Y > 0).astype(int), families="all", cv=2, n_alphas=2, inner_cv=2)
+    assert [r.name for r in found.results] == [name for name in FAMILIES if name != "calibrated"]
+    assert np.isfinite([r.overall["macro"] for r in found.results]).all()
+    with pytest.raises(ValueError, match="'calibrated', which is for regression"):
+        compare(X, (Y > 0).astype(int), families=["calibrated"])
+    assert set(DEFAULT_FAMILIES) < set(FAMILIES)
 
 
 def test_a_frame_of_labels(data):
@@ -216,7 +226,7 @@ def test_the_command_prints_a_table_and_saves_a_picture(tmp_path, capsys, monkey
     import mtlreg.__main__ as command
 
     monkeypatch.setattr(command, "SIZES", (10,))
-    monkeypatch.setattr(command, "MODELS", ["pooled", "l21"])
+    monkeypatch.setattr(command, "DEFAULT_FAMILIES", ["pooled", "l21"])
     monkeypatch.setattr(command, "compare", lambda X, Y, **kw: compare(X, Y, n_alphas=1, **kw))
     picture = tmp_path / "digits.png"
     assert main(["--splits", "1", "--jobs", "1", "--plot", str(picture)]) == 0

@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
+from mtlreg import MultiTaskRegressor
 from mtlreg.penalties import (
     L1,
     L21,
@@ -58,6 +59,21 @@ def test_check_solver(solver, loss):
 )
 def test_check_solver_on_other_penalties(penalty, loss):
     check_solver("fista", [sample_problem(loss, penalty, stacked=stacked) for stacked in (False, True)])
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_couplings_that_leave_directions_free_where_features_are_collinear(loss):
+    # what the data do not determine must not be blown up, nor spoil the certificate
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 3))[:, [0, 0, 1, 1, 2]]
+    Y = X @ rng.standard_normal((5, 3)) + 2 * rng.standard_normal((30, 3))
+    Y = Y if loss == "squared" else (Y > 0).astype(float)
+    for y in (Y, Y[:, 0]):  # of one task the mean is all there is
+        model = MultiTaskRegressor(MeanRegularized(0.3), loss=loss, tol=1e-9).fit(X, y)
+        assert model.converged_ and model.dual_gap_ <= 1e-9 * model.history_["objective"][0]
+        assert np.abs(model.coef_).max() < 10
+    fitted = MultiTaskRegressor(MeanRegularized(0.3), loss=loss, tol=1e-9, solver="newton_cg").fit(X, y)
+    np.testing.assert_allclose(model.predict(X), fitted.predict(X), atol=1e-4)
 
 
 # -- the check finds what is wrong --

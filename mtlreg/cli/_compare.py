@@ -42,7 +42,7 @@ def parser():
     data.add_argument("--kind", choices=["auto", *KINDS], default="auto", help="default: by the targets")
     data.add_argument("--impute", choices=["median"], help="fill empty cells of features (default: refuse them)")
     fits = found.add_argument_group("models")
-    fits.add_argument("--families", type=_names, metavar="A,B", help="default: all")
+    fits.add_argument("--families", type=_names, metavar="A,B", help="'all', or names; default: the first eleven")
     fits.add_argument("--metric", help=f"{', '.join(NUMBER_METRICS)} for numbers; {', '.join(CLASS_METRICS)} for "
                       "classes (default: r2; roc_auc for two classes, accuracy for more)")  # fmt: skip
     for name, default, text in [
@@ -84,7 +84,7 @@ def run(args):
             X,
             y,
             task_feature=args.task,
-            families=args.families,
+            families="all" if args.families == ["all"] else args.families,
             metric=metric,
             cv=args.folds,
             inner_cv=args.inner_folds,
@@ -117,7 +117,7 @@ def _check_options(args):
             raise InputError(f"--{name.replace('_', '-')} {getattr(args, name)} must be at least {smallest}.")
     if args.jobs == 0:
         raise InputError("--jobs 0: give the number of processes, or -1 for all cores.")
-    for name in args.families or []:
+    for name in [] if args.families == ["all"] else args.families or []:
         if name not in FAMILIES:
             raise InputError(f"--families: there is no '{name}'; {did_you_mean(name, FAMILIES)}")
         if args.families.count(name) > 1:

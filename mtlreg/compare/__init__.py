@@ -11,7 +11,7 @@ from joblib import Memory, Parallel, delayed
 from sklearn.utils.multiclass import type_of_target
 
 from mtlreg.compare._baselines import IndependentTasks, TaskDummies
-from mtlreg.compare._models import FAMILIES, Settings, make_extra, make_family
+from mtlreg.compare._models import DEFAULT_FAMILIES, FAMILIES, REGRESSION_ONLY, Settings, make_extra, make_family
 from mtlreg.compare._result import Comparison, ModelResult
 from mtlreg.compare._run import fit_quietly, run
 from mtlreg.data import split_task_column
@@ -19,7 +19,7 @@ from mtlreg.data._labels import label_matrix
 from mtlreg.metrics._registry import find_metric
 from mtlreg.model_selection import StratifiedTaskKFold
 
-__all__ = ["FAMILIES", "Comparison", "IndependentTasks", "ModelResult", "TaskDummies", "compare"]
+__all__ = ["DEFAULT_FAMILIES", "FAMILIES", "Comparison", "IndependentTasks", "ModelResult", "TaskDummies", "compare"]
 
 
 def compare(
@@ -51,8 +51,8 @@ def compare(
         NaN where a label is missing.
     task_feature : str, int or None, default=None
         The column of X that holds the task; None for shared X.
-    families : list of str, default=None
-        Names in ``mtlreg.compare.FAMILIES``; None is all of them.
+    families : list of str or "all", default=None
+        Names in ``mtlreg.compare.FAMILIES``; None is ``mtlreg.compare.DEFAULT_FAMILIES``, "all" every one that applies.
     extra : dict, default=None
         Further estimators by name. Those of mtlreg get the data as they are, any other the rows of all tasks with an
         indicator column for each task. They are fitted as given: for a search, give one.
@@ -108,10 +108,18 @@ def compare(
 
 def _models(families, extra, settings):
     """Estimators by name."""
-    names = list(FAMILIES) if families is None else list(families)
-    unknown = [name for name in names if name not in FAMILIES]
-    if unknown:
-        raise ValueError(f"families has {unknown[0]!r}; there are {list(FAMILIES)}.")
+    left_out = REGRESSION_ONLY if settings.classification else ()
+    if families is None:
+        names = list(DEFAULT_FAMILIES)
+    elif isinstance(families, str) and families == "all":
+        names = [name for name in FAMILIES if name not in left_out]
+    else:
+        names = list(families)
+    for name in names:
+        if name not in FAMILIES:
+            raise ValueError(f"families has {name!r}; there are {list(FAMILIES)}.")
+        if name in left_out:
+            raise ValueError(f"families has {name!r}, which is for regression; these labels are classes.")
     models = {name: make_family(name, settings) for name in names}
     for name, estimator in (extra or {}).items():
         if name in FAMILIES:

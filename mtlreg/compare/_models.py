@@ -15,9 +15,23 @@ from mtlreg.compare._baselines import IndependentTasks, TaskDummies
 from mtlreg.estimators import MultiTaskClassifier, MultiTaskRegressor
 from mtlreg.metrics import make_task_scorer
 from mtlreg.model_selection import PathSearchCV, StratifiedTaskKFold
-from mtlreg.penalties import L1, L21, InfimalConvolution, L1Linf, SparseGroup
+from mtlreg.penalties import (
+    L1,
+    L21,
+    BlockMCP,
+    Chain,
+    ClusterNorm,
+    InfimalConvolution,
+    L1Linf,
+    MeanRegularized,
+    SparseGroup,
+    SquaredTraceNorm,
+    TotalVariation,
+    TraceNorm,
+    Transposed,
+)
 
-__all__ = ["FAMILIES", "Settings", "make_extra", "make_family"]
+__all__ = ["DEFAULT_FAMILIES", "FAMILIES", "REGRESSION_ONLY", "Settings", "make_extra", "make_family"]
 
 #: name -> what it says about the tasks
 FAMILIES = {
@@ -29,8 +43,21 @@ FAMILIES = {
     "l1linf": "features shared by all tasks, at similar sizes",
     "sparse_group": "features shared by most tasks",
     "dirty": "features shared by all tasks, and features of single tasks",
+    "trace": "a low-dimensional space shared by all tasks",
+    "mean": "tasks drawn to their mean",
     "mlp": "a neural net that is told the task (scikit-learn's MLP)",
+    "squared_trace": "the same space as trace, with the squared trace norm",
+    "clusters": "two clusters of tasks, around a mean of all",
+    "robust_low_rank": "a low-dimensional space, and tasks outside it",
+    "robust_features": "features shared by all tasks, and tasks with features of their own",
+    "sparse_low_rank": "a low-dimensional space, and single coefficients beside it",
+    "temporal": "neighbours in the order of the tasks are alike, few features",
+    "mcp": "features shared by all tasks, large ones not shrunk (not convex)",
+    "calibrated": "features shared by all tasks, whatever their noise (regression only)",
 }
+#: what is compared unless more is asked for
+DEFAULT_FAMILIES = tuple(FAMILIES)[: tuple(FAMILIES).index("mlp") + 1]
+REGRESSION_ONLY = ("calibrated",)
 
 _PENALTIES = {
     "l1": L1(),
@@ -38,6 +65,16 @@ _PENALTIES = {
     "l1linf": L1Linf(),
     "sparse_group": SparseGroup(entry_ratio=0.5),
     "dirty": InfimalConvolution([("shared", L21(1.0)), ("specific", L1(0.7))]),
+    "trace": TraceNorm(),
+    "mean": MeanRegularized(alpha_ridge=0.01),
+    "squared_trace": SquaredTraceNorm(),
+    "clusters": ClusterNorm(),
+    "robust_low_rank": InfimalConvolution([("low_rank", TraceNorm(0.5)), ("outlier", Transposed(L21(0.5)))]),
+    "robust_features": InfimalConvolution([("shared", L21(0.5)), ("outlier", Transposed(L21(0.5)))]),
+    "sparse_low_rank": InfimalConvolution([("low_rank", TraceNorm(0.7)), ("sparse", L1(0.3))]),
+    "temporal": Chain([TotalVariation(0.5), L21(0.5)]),
+    "mcp": BlockMCP(),
+    "calibrated": L21(),
 }
 
 
@@ -77,6 +114,8 @@ def make_family(name, settings):
     if name == "mlp":
         return _net(settings)
     model = linear(clone(_PENALTIES[name]), standardize=True, tol=1e-4, task_feature=settings.task_feature, **extra)
+    if name == "calibrated":
+        model.set_params(loss="calibrated")
     return _search(model, settings, settings.task_feature)
 
 

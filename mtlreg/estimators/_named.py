@@ -160,10 +160,10 @@ class MultiTaskRegressor(_AnyPenalty, RegressorBase):
         What the tasks share; None is ``L21()``. Its parameters are reached as ``penalty__alpha`` in a grid search and
         in `set_params`, which puts the default penalty in the place of None; those of a compound penalty's parts by
         their names, as ``penalty__shared__alpha``.
-    loss : str, Loss, dict or list, default="squared"
+    loss : str, Loss, Calibrated, dict or list, default="squared"
         One loss for all tasks, or a dict by task label or list in the order of ``tasks_``. Regression, binary
         ("logistic", labels 0 and 1) and count tasks ("poisson") can be mixed; `predict` gives each task's conditional
-        mean.
+        mean. "calibrated" or `mtlreg.losses.Calibrated` for the root of each task's sum of squares, of all tasks.
     {common}
 
     {attributes}

@@ -78,6 +78,11 @@ _COMMON = {
     ),
 }
 
+_NOISE = """
+noise_scale_ : ndarray of shape (n_tasks,) or float
+    Only with ``loss="calibrated"``: each task's root mean square residual, in the units of y, from which its noise was
+    judged; not below ``sigma_min`` times that at zero coefficients."""
+
 _CLASSIFIER = {
     "class_weight": (
         None,
@@ -98,9 +103,10 @@ _CLASSIFIER = {
 }
 
 _LOSS = {
-    "regressor": """loss : str, Loss, dict or list, default="squared"
+    "regressor": """loss : str, Loss, Calibrated, dict or list, default="squared"
     "squared", "huber", "poisson", "logistic" (labels 0 and 1), "squared_hinge" or a `mtlreg.losses.Loss`; a dict by
-    task label, or a list in the order of ``tasks_``, for a loss of its own for each task.""",
+    task label, or a list in the order of ``tasks_``, for a loss of its own for each task. "calibrated" or
+    `mtlreg.losses.Calibrated` for the root of each task's sum of squares, of all tasks.""",
     "classifier": """loss : str, Loss, dict or list, default="logistic"
     "logistic" or "squared_hinge"; a dict by task label or a list in the order of ``tasks_`` for one each.""",
 }
@@ -189,8 +195,7 @@ def _filled(doc, kind, common, own):
         "attributes": _ATTRIBUTES,
         "task": {"regressor": "regression", "classifier": "classification"}[kind],
     } | {name: repr(default) for name, default in own.items() if name != "loss"}
-    if kind == "classifier":
-        texts["attributes"] += "\n" + _CLASSES
+    texts["attributes"] += "\n" + (_CLASSES if kind == "classifier" else _NOISE.strip("\n"))
     for name, text in texts.items():
         doc = doc.replace("{" + name + "}", text.replace("\n", "\n    "))
     return doc

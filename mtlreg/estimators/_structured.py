@@ -131,7 +131,7 @@ class _Graph:
     alpha : float, default={alpha}
         Strength, >= 0.
     graph : list of (task, task, weight), dict, data frame, array or sparse matrix, default={graph}
-        Edges between tasks, by their labels; an array must match the sorted tasks. None: all tasks are joined, with
+        Edges between tasks, by their labels; an array has the order of ``tasks_``. None: all tasks are joined, with
         weight 1 / n_tasks. `task_graph` makes one from data.
     alpha_ridge : float, default={alpha_ridge}
         Strength of a ridge part, >= 0; absolute. At 0 what the tasks of a component share is not penalised.
@@ -185,7 +185,7 @@ class _Temporal:
     alpha_smooth : float, default={alpha_smooth}
         Strength of the squared differences, >= 0; absolute.
     order : list, default={order}
-        Labels of the tasks in their order; None: sorted. Tasks without data are left out.
+        Labels of the tasks in their order; None: that of ``tasks_``. Tasks without data are left out.
     alpha_ridge : float, default={alpha_ridge}
         Strength of a ridge part, >= 0; absolute.
     {loss}

@@ -78,13 +78,13 @@ class QuadraticPenalty(Penalty):
 
     def alpha_range(self, problem, eps):
         # alpha * eigenvalue of L against those of the loss's Hessian: at the top the coupling decides in every
-        # direction that it touches, at the bottom in none
+        # direction that it touches, at the bottom in none whose curvature is above eps times the largest
         values = self.with_alpha(1.0)._spectrum(problem.design.n_columns)[0] - self.alpha_ridge
         values = values[values > 0]
         if not values.size:
             return eps, 1.0
         curvature = problem.lipschitz()
-        return eps * SPREAD * curvature / float(values.max()), SPREAD * curvature / float(values.min())
+        return eps * curvature / (SPREAD * float(values.max())), SPREAD * curvature / float(values.min())
 
     def quadratic(self, n_columns):
         values, vectors = self._spectrum(n_columns)
@@ -162,8 +162,8 @@ class Graph(QuadraticPenalty):
     Parameters
     ----------
     graph : list of (task, task, weight), dict, data frame, array or sparse matrix (n_tasks, n_tasks), default=None
-        Edges between tasks, by their labels; those of tasks without data are left out. An array must match the sorted
-        tasks. None: all tasks are joined, with weight 1 / n_tasks.
+        Edges between tasks, by their labels; those of tasks without data are left out. An array has the
+        order of ``tasks_``. None: all tasks are joined, with weight 1 / n_tasks.
     alpha : float, default=1.0
         Strength, >= 0.
     alpha_ridge : float, default=0.0
@@ -225,7 +225,7 @@ class TemporalSmooth(QuadraticPenalty):
     alpha : float, default=1.0
         Strength, >= 0.
     order : list, default=None
-        Labels of the tasks in their order; None: sorted. Tasks without data are left out.
+        Labels of the tasks in their order; None: that of ``tasks_``. Tasks without data are left out.
     alpha_ridge : float, default=0.0
         Strength of the ridge part, >= 0; absolute. At 0 what all tasks share is not penalised.
 

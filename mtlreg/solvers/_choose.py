@@ -28,9 +28,9 @@ def choose(solver, problem):
     """The solver for a problem.
 
     Under "auto", working sets for sums over rows and best splits into such (their inner solver is coordinate descent
-    for the squared loss, proximal Newton for other losses with one column a label, FISTA for softmax), Newton's method
-    for quadratic penalties, FISTA for every other. A penalty that is not convex is solved in stages, each by the solver
-    given.
+    for the squared loss, proximal Newton for other losses with one column a label, FISTA for softmax and calibrated
+    problems), Newton's method for quadratic penalties, FISTA for every other. A penalty that is not convex is solved in
+    stages, each by the solver given.
     """
     if not problem.penalty.convex:
         return partial(stages, inner=solver)
@@ -47,7 +47,9 @@ def choose(solver, problem):
     if solver == "newton_cg" and not newton_cg.handles(problem):
         raise ValueError("solver='newton_cg' needs losses other than softmax and a quadratic penalty.")
     if solver == "prox_newton" and not newton.handles(problem):
-        raise ValueError("solver='prox_newton' needs losses other than softmax, NumPy arrays and a sum over rows.")
+        raise ValueError(
+            "solver='prox_newton' needs losses other than softmax and 'calibrated', NumPy arrays and a sum over rows."
+        )
     if solver == "coordinate_descent" and not descent.handles(problem):
         raise ValueError("solver='coordinate_descent' needs squared loss, NumPy arrays and a sum over rows.")
     return SOLVERS[solver]

@@ -93,7 +93,10 @@ def second_derivatives(problem, eta, flat=FLAT):
 
 
 def line_search(problem, x, eta, point, objective, direction, slope):
-    """The first of halved steps with enough decrease: ``(x, eta, point, objective, step)``; None if rounding leaves none."""
+    """``(x, eta, point, objective, step)`` of the first of halved steps with enough decrease.
+
+    None if rounding leaves none.
+    """
     eta_step = problem.predictors(direction)
     rounding = rounding_of(x, objective)
     if slope > rounding:

@@ -89,7 +89,7 @@ class Model:
         # directions without curvature hold nothing but rounding, which must not be blown up
         top = float(xp.max(total))
         flat = total <= ROUNDING * total.shape[0] * float(xp.finfo(total.dtype).eps) * top
-        self.inverse = xp.where(flat, 0.0, 1 / xp.where(flat, top, total))
+        self.inverse = xp.where(flat, 0.0, 1 / xp.where(flat, 1.0, total))
 
     def _features(self, problem):
         """Eigenvectors (None: the axes) and eigenvalues of the mean over the columns of W of ``D' h D``."""
