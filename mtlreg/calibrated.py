@@ -126,7 +126,7 @@ class CalibratedProblem(Problem):
         xp = self.xp
         if not bool(xp.all(xp.isfinite(G))):
             return -float("inf")
-        lengths = self._by_task(self._divide(u) * u)  # |beta_t|^2; what is above 1 is rounding, or a projection's
+        lengths = self._by_task(self.divide(u) * u)  # |beta_t|^2; what is above 1 is rounding, or a projection's
         inside = 1 / max(1.0, float(xp.max(lengths))) ** 0.5
         scale, conjugate = self.proximable.dual(-inside * G)
         scale *= inside
