@@ -9,6 +9,7 @@ from mtlreg.penalties.quadratic import Coupled, Graph, MeanRegularized, Temporal
 from mtlreg.penalties.rows import L1, L21, L1Linf, L1Lq, SparseGroup
 from mtlreg.penalties.spectral import ClusterNorm, SpectralBoxNorm, SquaredTraceNorm, TraceBall, TraceNorm
 from mtlreg.penalties.tree import TreeGroups
+from mtlreg.penalties.weighted import RowWeighted
 
 __all__ = [
     "L1",
@@ -30,6 +31,7 @@ __all__ = [
     "InfimalConvolution",
     "MeanRegularized",
     "Penalty",
+    "RowWeighted",
     "SparseGroup",
     "SpectralBoxNorm",
     "SquaredTraceNorm",

@@ -78,7 +78,7 @@ class NamedParts:
 
 def _check_distinct(owner, names):
     if len(set(names)) < len(names):
-        raise ValueError(f"{owner}: the parts' names {list(names)} are not distinct.")
+        raise ValueError(f"{owner}: the parts' names {list(names)} are not distinct; give pairs (name, penalty).")
 
 
 @dataclass(eq=False, repr=False)

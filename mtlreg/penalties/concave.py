@@ -7,59 +7,15 @@ minimum is certified like any other; `mtlreg.solvers.stages` goes from one such 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from array_api_compat import array_namespace
 
 from mtlreg.kernels import for_array
-from mtlreg.penalties._base import HomogeneousPenalty, Penalty, check_number
+from mtlreg.penalties._base import Penalty, check_number
 from mtlreg.penalties.rows import L1Lq
+from mtlreg.penalties.weighted import RowWeighted
 
-__all__ = ["BlockLog", "BlockMCP", "BlockPower", "BlockSCAD", "CappedL1", "ConcaveRows", "RowWeighted"]
-
-
-@dataclass(eq=False, repr=False)
-class RowWeighted(HomogeneousPenalty):
-    """``Omega(W) = alpha sum_j weights_j norm(W_j)`` for a norm that is a sum over rows.
-
-    Parameters
-    ----------
-    penalty : HomogeneousPenalty
-        A sum over rows without a ridge.
-    weights : array (n_features,)
-        Finite and > 0.
-    alpha : float, default=1.0
-        Multiplies the penalty's own ``alpha``.
-    """
-
-    penalty: HomogeneousPenalty
-    weights: Any
-    alpha: float = 1.0
-    alpha_ridge = 0.0
-
-    @property
-    def chain_rank(self):
-        return self.penalty.chain_rank
-
-    def _scaled(self):
-        return self.penalty.with_alpha(self.alpha * self.penalty.alpha)
-
-    def _rows(self, W):
-        return array_namespace(W).asarray(self.weights, dtype=W.dtype)[:, None]
-
-    def norm_value(self, W):
-        return self._scaled().norm_value(self._rows(W) * W)
-
-    def norm_prox(self, W, step):
-        # of a homogeneous norm: prox_{c N}(w) = c prox_N(w / c)
-        rows = self._rows(W)
-        return rows * self._scaled().norm_prox(W / rows, step)
-
-    def norm_feasible_scale(self, V):
-        return self._scaled().norm_feasible_scale(V / self._rows(V))
-
-    def alpha_max(self, G):
-        return self.penalty.alpha_max(G / self._rows(G)) / self.penalty.alpha
+__all__ = ["BlockLog", "BlockMCP", "BlockPower", "BlockSCAD", "CappedL1", "ConcaveRows"]
 
 
 class ConcaveRows(Penalty):
