@@ -203,7 +203,7 @@ def run(quick=False, n_jobs=None):
         plan, n_seeds, factors = [Panel(0.8, (1.0, 2.5), 40)], 2, np.geomspace(1.5, 0.3, 3)
     else:
         plan = [Panel(a, tuple(thetas[thetas <= top])) for a, top in ((0.3, 3.6), (2 / 3, 2.9), (0.8, 2.9))]
-        n_seeds, factors = 60, np.geomspace(4.0, 0.1, 20)
+        n_seeds, factors = 60, np.geomspace(3.0, 0.25, 12)
     results = [(panel, simulate(panel, n_seeds, factors, METHODS | OTHER_PRICES, n_jobs)) for panel in plan]
     return Outcome(_tables(results), _findings(results), lambda: _draw(results))
 
@@ -215,8 +215,8 @@ STUDY = Study(
     3 a and 2 (Jalali, Ravikumar, Sanghavi & Ruan, 2010; Negahban & Wainwright, 2008, for l1/linf).""",
     """p = 128 features, s = 13 used by each task, round(a s) of them by both; coefficients -1 or 1 with random
     signs, so that a shared feature has one size in both tasks, as the theorems ask; n rows of its own for each
-    task; X and noise are Gaussian, noise 0.1; no intercept. 60 draws for each n. Twenty strengths c sqrt(log p /
-    n), c from 4 to 0.1; a shared row costs the dirty model sqrt(2) times the strength (its price; the theory
+    task; X and noise are Gaussian, noise 0.1; no intercept. 60 draws for each n. Twelve strengths c sqrt(log p /
+    n), c from 3 to 0.25; a shared row costs the dirty model sqrt(2) times the strength (its price; the theory
     allows 1 to 2). A draw is a success if some strength of the path gives the right signed support of both
     tasks. What is read as support, for all models alike: `plain`, every entry that is not zero (under l1/linf an
     unused entry of a used row is free and never zero, so that it cannot succeed here); `ties`, entries of the
