@@ -7,8 +7,13 @@ from scipy.spatial import ConvexHull
 from mtlreg import MultiTaskRegressor
 from mtlreg.datasets import make_block_sparse
 
+# what to draw balls of: a name, and W for two numbers
+ONE_FEATURE = ("one feature,\ntwo tasks", lambda pair: pair.reshape(1, 2))
+ONE_TASK = ("two features,\none task", lambda pair: pair.reshape(2, 1))
+DIAGONAL = ("two tasks, each with\na feature of its own", np.diag)
 
-def show_penalty(penalty, data=None, share=0.3):
+
+def show_penalty(penalty, data=None, share=0.3, balls=(ONE_FEATURE, ONE_TASK)):
     """Draw the unit balls of a penalty and the coefficients it fits.
 
     Parameters
@@ -18,7 +23,8 @@ def show_penalty(penalty, data=None, share=0.3):
     data : Bunch, default=None
         From `mtlreg.datasets`, shared rows; None: `make_block_sparse`.
     share : float, default=0.3
-        Strength of the fit, relative to the smallest that gives zero.
+        Strength of the fit, relative to the largest on a path.
+    balls : two of ONE_FEATURE, ONE_TASK, DIAGONAL
 
     Returns
     -------
@@ -28,21 +34,21 @@ def show_penalty(penalty, data=None, share=0.3):
 
     if data is None:
         data = make_block_sparse(40, 30, 6, 5, noise=1.5, random_state=1)
-    top = MultiTaskRegressor(penalty).alpha_max(data.X, data.y)
+    top = MultiTaskRegressor(penalty).path_alphas(data.X, data.y, 1)[0]
     model = MultiTaskRegressor(penalty.with_alpha(share * top)).fit(data.X, data.y)
     parts = {"truth": data.coef, **model.components_}
     if penalty.part_names:
         parts["fitted: all parts together"] = model.coef_
     fig = plt.figure(figsize=(9, 0.85 + 0.85 * len(parts)), layout="constrained")
-    return draw(fig, penalty, parts)
+    return draw(fig, penalty, parts, balls)
 
 
-def draw(fig: Figure, penalty, parts):
+def draw(fig: Figure, penalty, parts, balls):
     """Two balls on the left, a heat map for each of ``parts`` (name -> coefficients) on the right."""
     grid = fig.add_gridspec(len(parts), 3, width_ratios=[1, 1, 3])
-    for column, (shape, words) in enumerate([((1, 2), "one feature,\ntwo tasks"), ((2, 1), "two features,\none task")]):
+    for column, (words, place) in enumerate(balls):
         ax = fig.add_subplot(grid[:, column])
-        points = unit_ball(penalty, shape)
+        points = unit_ball(penalty, place)
         ax.fill(*points.T, color="C0", alpha=0.25)
         ax.plot(*points.T, color="C0")
         ax.axhline(0, color="0.7", linewidth=0.8)
@@ -61,22 +67,25 @@ def draw(fig: Figure, penalty, parts):
     return fig
 
 
-def unit_ball(penalty, shape):
-    """Points on the boundary of ``{W : Omega(W) <= 1}`` for W with two entries, (n, 2), closed."""
-    if penalty.part_names:  # the ball of a best split is the convex hull of the parts' balls
-        points = np.concatenate([unit_ball(part, shape) for _, part in penalty.parts])
+def unit_ball(penalty, place):
+    """Points on the boundary of ``{W : Omega(W) <= 1}`` for W = place(two numbers), (n, 2), closed."""
+    if penalty.part_names:  # the convex hull of the parts' balls, and to it the sets of constraints are added
+        balls = [(part, unit_ball(part, place)) for _, part in penalty.parts]
+        points = np.concatenate([ball for part, ball in balls if part.has_strength])
+        for ball in (ball for part, ball in balls if not part.has_strength):
+            points = (points[:, None] + ball).reshape(-1, 2)
         points = points[ConvexHull(points).vertices]
     else:
         angles = np.linspace(0, 2 * np.pi, 241)
         directions = np.column_stack([np.cos(angles), np.sin(angles)])
-        points = np.array([d * radius(penalty, d.reshape(shape)) for d in directions])
+        points = np.array([d * radius(penalty, place(d)) for d in directions])
     return np.concatenate([points, points[:1]])
 
 
 def radius(penalty, direction):
     """The largest r with ``Omega(r direction) <= 1``; 0 outside the domain."""
     one, two = penalty.value(direction), penalty.value(2 * direction)
-    if np.isfinite(one) and np.isclose(two, 2 * one, rtol=1e-12):  # a norm
+    if 0 < one < np.inf and np.isclose(two, 2 * one, rtol=1e-12):  # a norm
         return 1 / one
     low, high = 0.0, 1.0
     while penalty.value(high * direction) <= 1:

@@ -15,6 +15,7 @@ __all__ = ["CommonDirections"]
 
 ACCURACY = 1e-12  # of the minimum, relative to the gradient at zero
 MAX_STEPS = 100
+MAX_HELD = 10
 ORTHOGONAL = 1000  # times the precision: what counts as rounding in D' u N
 
 
@@ -59,9 +60,19 @@ class CommonDirections:
         return self._corrected(u, h, self.problem.known("common model", lambda: self._model(h)))
 
     def project_inside(self, u, eta):
-        """The same by changes in proportion to ``l''``, which leave saturated labels where they are."""
-        h = second_derivatives(self.problem, eta, flat=0.0)
-        return self._corrected(u, h, self._model(h))
+        """The same by changes in proportion to ``l''``, which leave saturated labels where they are.
+
+        Labels that even so leave the conjugate's domain are held where they were.
+        """
+        problem, xp = self.problem, self.problem.xp
+        h = second_derivatives(problem, eta, flat=0.0)
+        for _ in range(MAX_HELD):
+            moved = self._corrected(u, h, self._model(h))
+            outside = problem.losses.conjugate(problem.y, problem.divide(moved)) == float("inf")
+            if not bool(xp.any(outside)):
+                break
+            h = xp.where(outside, xp.zeros_like(h), h)
+        return moved
 
     def _model(self, h):
         return Model(self.problem, h, self.nothing)
@@ -73,12 +84,18 @@ class CommonDirections:
             u = u - h * model.design.matvec(V)
         return u
 
-    def split(self, u, G):
-        """G = D' u without its part in the common directions, and whether that part was nothing but rounding."""
+    def split(self, G, before):
+        """G without its part in the common directions, and whether that part was nothing but rounding.
+
+        G is the gradient of a dual point that was ``before``, until it was projected; that may have left nothing of it.
+        """
         problem, xp = self.problem, self.problem.xp
         part = self.inside(G)
         weights = problem.column_weights
-        length = problem._sum(xp.where(weights > 0, u * u / xp.where(weights > 0, weights, 1.0), 0.0)) ** 0.5
+        length = problem._sum(xp.where(weights > 0, before**2 / xp.where(weights > 0, weights, 1.0), 0.0)) ** 0.5
         squares = problem.known("square sums", lambda: problem.design.square_sums(weights))
         bound = ORTHOGONAL * float(xp.finfo(G.dtype).eps) * length * float(xp.max(squares)) ** 0.5
-        return G - part, float(xp.max(xp.abs(part))) <= bound
+        rest = G - part
+        if float(xp.max(xp.abs(rest))) <= bound:
+            rest = xp.zeros_like(rest)
+        return rest, float(xp.max(xp.abs(part))) <= bound

@@ -109,7 +109,10 @@ class FreeDirections:
         The gradient by Z is brought below ``precision``, relative to the size of its terms, or to rounding.
         """
         xp = array_namespace(eta)
-        value, gradient, active = self._evaluate(eta, Z, precision)
+        value, gradient, excess = self._evaluate(eta, Z)
+        eps = float(xp.finfo(value.dtype).eps)
+        enough = max(precision, 8 * eps)
+        active = excess > enough
         damping = xp.zeros_like(value)
         stalls = xp.zeros_like(value)
         for _ in range(MAX_NEWTON):
@@ -117,20 +120,24 @@ class FreeDirections:
                 return Z, True
             step = self._newton_step(eta + self.predictor(Z), gradient, damping)
             trial = Z + xp.where(self._to_columns(active)[None, :], step, xp.zeros_like(step))
-            new_value, new_gradient, new_active = self._evaluate(eta, trial, precision)
-            slack = 4 * xp.finfo(value.dtype).eps * xp.abs(value)
-            shorter = self._norms(new_gradient) < self._norms(gradient)
-            # a decrease counts only above rounding; inside it the gradient decides
-            good = active & ((new_value < value - slack) | ((new_value <= value + slack) & shorter))
+            new_value, new_gradient, new_excess = self._evaluate(eta, trial)
+            change, size = new_value - value, xp.abs(value)
+            halved = new_excess <= 0.5 * excess
+            # a decrease counts only above rounding; inside it, of which the terms may bring far more than their sum
+            # shows, the gradient decides
+            fell = (change < -4 * eps * size) | ((change <= 4 * eps * size) & (new_excess < excess))
+            good = active & (fell | ((change <= eps**0.5 * size) & halved))
+            settled = (damping == 0) & (excess <= ORTHOGONAL * eps) & ~halved  # nothing but rounding is left
             wide = self._to_columns(good)[None, :]
             Z = xp.where(wide, trial, Z)
             gradient = xp.where(wide, new_gradient, gradient)
             value = xp.where(good, new_value, value)
+            excess = xp.where(good, new_excess, excess)
             stalls = xp.where(good, xp.zeros_like(stalls), stalls + 1)
             tiny = xp.asarray(1e-3, dtype=value.dtype)
             damping = xp.where(good, damping * 0.1, xp.where(damping < tiny, tiny, damping * 10))
             damping = xp.where(damping < 1e-12, xp.zeros_like(damping), damping)
-            active = xp.where(good, new_active, active) & (stalls < 14)
+            active = active & (excess > enough) & (stalls < 14) & ~settled
         return Z, not bool(xp.any(active))
 
     def escaping(self, Z):
@@ -143,8 +150,8 @@ class FreeDirections:
 
     # -- pieces -----------------------------------------------------------------------------------------------
 
-    def _evaluate(self, eta, Z, precision):
-        """Value and "not yet converged" of every group, gradient of every column."""
+    def _evaluate(self, eta, Z):
+        """Value of every group, gradient of every column, and by group the largest gradient against its terms."""
         xp = array_namespace(eta)
         full = eta + self.predictor(Z)
         losses = self.weights * self.losses.value(self.y, full)
@@ -154,8 +161,8 @@ class FreeDirections:
         u = self._column_weights * self.losses.gradient(self.y, full)
         gradient = self.design.adjoint(self.design.U, u)
         scale = self.design.adjoint(xp.abs(self.design.U), xp.abs(u))
-        precision = max(precision, 8 * float(xp.finfo(eta.dtype).eps))
-        return value, gradient, self._any_column(xp.abs(gradient) > precision * scale)
+        excess = xp.max(xp.abs(gradient) / xp.where(scale > 0, scale, xp.ones_like(scale)), axis=0)
+        return value, gradient, xp.concat([xp.max(block, axis=1) for block in self._by_group(excess)])
 
     def _newton_step(self, eta, gradient, damping):
         xp = array_namespace(eta)
@@ -198,17 +205,6 @@ class FreeDirections:
         if segment.n_columns > 1:
             h = h[..., None, None] * xp.eye(segment.n_columns, dtype=h.dtype)
         return self._system(h, segment, segment.n_columns)
-
-    def _any_column(self, flags):
-        """Per group: whether any of its columns (and directions) is flagged."""
-        xp = array_namespace(flags)
-        flags = xp.any(flags, axis=0)
-        return xp.concat([xp.any(block, axis=1) for block in self._by_group(flags)])
-
-    def _norms(self, gradient):
-        xp = array_namespace(gradient)
-        largest = xp.max(xp.abs(gradient), axis=0)  # squares would overflow far from the minimum of a Poisson loss
-        return xp.concat([xp.max(block, axis=1) for block in self._by_group(largest)])
 
     def _by_group(self, per_column):
         """An array over the columns of W as one (n_groups, columns of a group) for each segment."""

@@ -201,8 +201,8 @@ def _root(xx, xy):
 def reduced_problem(problem):
     """A problem with p rows in place of n, for squared loss on shared dense rows whose weights all tasks share."""
     design = problem.design
-    point = problem.null
-    residual = problem.y - point.eta
+    # not those of `null`, which a coupling may have at other coefficients than zero
+    residual = problem.y if problem.free is None else problem.y - problem.free.predictor(problem.null.Z)
     p = design.n_features
     xx, xy = np.zeros((p, p)), np.zeros((p, design.n_columns))
     scale = None if design.inverse_scale is None else design.inverse_scale[:, 0]

@@ -206,7 +206,7 @@ class Problem:
 
     def _find_null_gradient(self):
         G = self.gradient(self._null_dual)
-        return G if self.common is None else self.common.split(self._null_dual, G)[0]
+        return G if self.common is None else self.common.split(G, self.null.u)[0]
 
     @property
     def alpha_max(self):
@@ -242,7 +242,7 @@ class Problem:
                 u = directions.project_inside(u, point.eta) if inside else directions.project(u)
         G = self.gradient(u)
         if self.common is not None:
-            G, orthogonal = self.common.split(u, G)
+            G, orthogonal = self.common.split(G, point.u)
             G = G if orthogonal else G + self.xp.asarray(self.xp.inf, dtype=G.dtype)
         return u, G + pull
 
@@ -251,7 +251,7 @@ class Problem:
         if not bool(self.xp.all(self.xp.isfinite(G))):
             return -float("inf")
         scale, conjugate = self.proximable.dual(-G)
-        v = self._divide(scale * u)
+        v = self.divide(scale * u)
         value = self._sum(self.weights * self.losses.conjugate(self.y, v))
         return self.constant - value - conjugate - scale**2 * energy
 
@@ -272,10 +272,11 @@ class Problem:
 
     def _find_null_dual(self):
         u, _ = self._dual_point(self.null, 0.0)
-        inside = self._sum(self.weights * self.losses.conjugate(self.y, self._divide(u))) < float("inf")
+        inside = self._sum(self.weights * self.losses.conjugate(self.y, self.divide(u))) < float("inf")
         return u if inside else self._dual_point(self.null, 0.0, inside=True)[0]
 
-    def _divide(self, u):
+    def divide(self, u):
+        """``u`` by the label weights: the argument of the losses' conjugates."""
         w = self.column_weights
         return self.xp.where(w > 0, u / self.xp.where(w > 0, w, self.xp.ones_like(w)), self.xp.zeros_like(u))
 

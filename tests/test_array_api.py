@@ -6,7 +6,24 @@ import pytest
 
 from mtlreg.designs import SharedDesign, StackedDesign
 from mtlreg.losses import Huber, Logistic, Poisson, Softmax, Squared, SquaredHinge
-from mtlreg.penalties import L1, L21, Chain, InfimalConvolution, L1Linf, L1Lq, SparseGroup, Transposed
+from mtlreg.penalties import (
+    L1,
+    L21,
+    Chain,
+    ClusterNorm,
+    GraphFused,
+    InfimalConvolution,
+    L1Linf,
+    L1Lq,
+    SparseGroup,
+    SpectralBoxNorm,
+    SquaredTraceNorm,
+    TotalVariation,
+    TraceBall,
+    TraceNorm,
+    Transposed,
+    TreeGroups,
+)
 from mtlreg.problem import Problem
 from mtlreg.solvers import solve
 from mtlreg.task_losses import Segment, TaskLosses
@@ -22,6 +39,15 @@ PENALTIES = [
     InfimalConvolution([("shared", L21(0.06)), ("specific", L1(0.05))]),
     Chain([L1(0.02), L21(0.03)]),
     Transposed(L21(0.05)),
+    TraceNorm(0.05, alpha_ridge=0.01),
+    SquaredTraceNorm(0.05),
+    SpectralBoxNorm(0.05),
+    ClusterNorm(0.05),
+    InfimalConvolution([("sparse", L1(0.05)), ("low_rank", TraceBall(0.5))]),
+    TotalVariation(0.05, order=[2, 0, 1]),
+    Chain([TotalVariation(0.05), L1(0.02), L21(0.03)]),
+    GraphFused(0.05, [(0, 1, 1.0), (1, 2, -2.0), (0, 2, 0.5)]),
+    TreeGroups(0.05, [[0, 1], 2]),
 ]
 
 

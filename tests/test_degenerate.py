@@ -14,13 +14,17 @@ from mtlreg import (
     BlockSparseClassifier,
     BlockSparseRegressor,
     Chain,
+    GraphFused,
     InfimalConvolution,
     L1Linf,
     L1Lq,
     MultiTaskClassifier,
     MultiTaskRegressor,
     SparseGroup,
+    TotalVariation,
+    TraceNorm,
     Transposed,
+    TreeGroups,
     melt,
     stack_tasks,
 )
@@ -34,6 +38,11 @@ PENALTIES = {
     "dirty": InfimalConvolution([("b", L1Linf(1.3)), ("s", L1())]),
     "chain": Chain([L1(0.5), L21(0.5)]),
     "tasks": Transposed(L21()),
+    "fused sparse group": Chain([TotalVariation(0.5), L1(0.3), L21(0.5)]),
+    "graph fused": GraphFused(graph=[(0, 1, 1.0), (1, 2, -0.7), (0, 2, 2.0), (3, 7, 1.0)]),
+    "tree": TreeGroups(tree=[((0, 1), 0.8), ((2,), 0.5), (range(8), 1.0)]),
+    "trace norm": TraceNorm(),
+    "robust low rank": InfimalConvolution([("low_rank", TraceNorm(0.6)), ("outlier", Transposed(L21(0.4)))]),
 }
 every_penalty = pytest.mark.parametrize("penalty", PENALTIES.values(), ids=PENALTIES)
 LOSSES = ["squared", "huber", "logistic", "squared_hinge", "poisson"]

@@ -21,6 +21,8 @@ from mtlreg import (
     L1Linf,
     MultiTaskClassifier,
     MultiTaskRegressor,
+    TraceNorm,
+    Transposed,
     stack_tasks,
 )
 
@@ -170,6 +172,7 @@ def code_of(cell):
 def test_conversion_holds(first, second):
     check, values = CHECKS[first]
     names = {"L1": L1, "L21": L21, "L1Linf": L1Linf, "InfimalConvolution": InfimalConvolution}
+    names |= {"TraceNorm": TraceNorm, "Transposed": Transposed}
     names |= {"n": n, "n_bar": n / len(ROWS)} | values
     penalty, *settings = code_of(second)
     check(eval_with(first, values), eval(penalty, names), eval(f"dict({', '.join(settings)})"), **values)
@@ -340,6 +343,16 @@ def rmtl_classification(_, penalty, settings, a, b):
     )
 
 
+@row("RMTL ``Regression``, ``Trace``, Lam1 a, Lam2 b", a=0.2, b=0.1)
+def rmtl_trace(_, penalty, settings, a, b):
+    sizes = [len(y) for y in YS]
+    check_objective(
+        lambda W, c: np.sum(squares(W, c) / sizes) / 2 + a * np.linalg.norm(W, "nuc") + b * np.sum(W**2),
+        penalty,
+        settings,
+    )
+
+
 @row("MALSAR ``Least_Lasso``, rho1 a, rho_L2 b", a=2.0, b=0.5)
 def malsar_lasso(_, penalty, settings, a, b):
     check_objective(lambda W, c: np.sum(squares(W, c)) / 2 + a * np.abs(W).sum() + b * np.sum(W**2), penalty, settings)
@@ -362,6 +375,29 @@ def malsar_dirty(_, penalty, settings, a, b):
     def theirs(parts, c):
         P, Q = parts
         return np.sum(squares(P + Q, c)) + a * np.abs(P).max(axis=1).sum() + b * np.abs(Q).sum()
+
+    check_objective(theirs, penalty, settings)
+
+
+@row("MALSAR ``Least_Trace``, rho1 a", a=3.0)
+def malsar_trace(_, penalty, settings, a):
+    check_objective(lambda W, c: np.sum(squares(W, c)) / 2 + a * np.linalg.norm(W, "nuc"), penalty, settings)
+
+
+@row("MALSAR ``Least_RMTL``, rho1 a, rho2 b", a=6.0, b=5.0)
+def malsar_robust_low_rank(_, penalty, settings, a, b):
+    def theirs(parts, c):
+        L, S = parts
+        return np.sum(squares(L + S, c)) + a * np.linalg.norm(L, "nuc") + b * row_norms(S.T)
+
+    check_objective(theirs, penalty, settings)
+
+
+@row("MALSAR ``Least_rMTFL``, rho1 a, rho2 b", a=6.0, b=5.0)
+def malsar_robust_features(_, penalty, settings, a, b):
+    def theirs(parts, c):
+        P, Q = parts
+        return np.sum(squares(P + Q, c)) + a * row_norms(P) + b * row_norms(Q.T)
 
     check_objective(theirs, penalty, settings)
 

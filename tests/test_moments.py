@@ -5,6 +5,7 @@ import pytest
 
 from mtlreg import L21, BlockSparseRegressor, L1Linf, MultiTaskRegressor
 from mtlreg.moments import Moments
+from mtlreg.penalties import MeanRegularized
 from mtlreg.solvers import solve
 
 N, P, T = 150, 8, 4
@@ -50,16 +51,20 @@ def test_weights_are_repeated_rows(data):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-6)
 
 
-@pytest.mark.parametrize("penalty", [L21(0.2), L1Linf(0.2, alpha_ridge=0.1)], ids=["L21", "L1Linf"])
+@pytest.mark.parametrize(
+    ("penalty", "solver"),
+    [(L21(0.2), "working_set"), (L1Linf(0.2, alpha_ridge=0.1), "working_set"), (MeanRegularized(0.2), "newton_cg")],
+    ids=["L21", "L1Linf", "MeanRegularized"],
+)
 @pytest.mark.parametrize("standardize", [False, True])
-def test_many_rows_are_replaced_by_moments_without_a_trace(penalty, standardize):
+def test_many_rows_are_replaced_by_moments_without_a_trace(penalty, solver, standardize):
     rng = np.random.default_rng(1)
     X = rng.standard_normal((400, 20)) * np.geomspace(0.1, 10, 20) + 5
     Y = X[:, :4] @ rng.standard_normal((4, 6)) + rng.standard_normal((400, 6))
     weights = rng.uniform(0.5, 2, 400)
     settings = {"tol": 1e-10, "standardize": standardize}
     fast = MultiTaskRegressor(penalty, **settings).fit(X, Y, weights)
-    plain = MultiTaskRegressor(penalty, solver="working_set", **settings).fit(X, Y, weights)
+    plain = MultiTaskRegressor(penalty, solver=solver, **settings).fit(X, Y, weights)
     scale = plain.history_["objective"][0]
     assert fast.history_["objective"][0] == pytest.approx(scale, rel=1e-12)
     assert abs(fast.objective_ - plain.objective_) <= 2e-10 * scale

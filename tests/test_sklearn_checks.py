@@ -3,6 +3,7 @@
 import inspect
 
 import pytest
+from sklearn.base import is_regressor
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from mtlreg import (
@@ -13,6 +14,7 @@ from mtlreg import (
     MultiTaskClassifier,
     MultiTaskRegressor,
     PathSearchCV,
+    estimators,
 )
 
 try:
@@ -86,6 +88,10 @@ DIRECT_CLASSIFIER = DIRECT | dict.fromkeys(
 )
 
 
+GENERAL = ("BlockSparse", "MultiTask")
+STRUCTURED = [getattr(estimators, name) for name in estimators.__all__ if not name.startswith(GENERAL)]
+
+
 def expected_failures(estimator):
     if isinstance(estimator, Pipeline):
         return PIPELINE
@@ -105,6 +111,7 @@ def with_tasks(estimator):
         BlockSparseClassifier(),
         MultiTaskRegressor(penalty=L21(0.01)),
         MultiTaskClassifier(penalty=L21(0.01)),
+        *(cls(alpha=0.01) for cls in STRUCTURED),
     ]
 )
 def test_shared_rows(estimator, check):
@@ -132,6 +139,7 @@ def test_search(estimator, check):
         with_tasks(BlockSparseClassifier(0.1)),
         with_tasks(MultiTaskRegressor(L21(0.01))),
         with_tasks(MultiTaskClassifier(L21(0.1), multi_class="ovr")),
+        *(with_tasks(cls(alpha=0.1)) for cls in STRUCTURED if is_regressor(cls())),
     ],
     expected_failed_checks=expected_failures,
     **STRICT,

@@ -189,7 +189,7 @@ def test_zero_is_optimal_from_alpha_max(problem):
         ("newton", "squared", L1(), "give 'auto' or one of"),
         ("working_set", "squared", Transposed(L21()), "sum over rows, not Transposed"),
         ("coordinate_descent", "logistic", L1(), "needs squared loss"),
-        ("coordinate_descent", "squared", Chain([L1()]), "sum over rows"),
+        ("coordinate_descent", "squared", InfimalConvolution([("a", L1()), ("b", Transposed(L21()))]), "sum over rows"),
         ("prox_newton", "logistic", Transposed(L21()), "sum over rows"),
     ],
 )

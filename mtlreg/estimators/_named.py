@@ -88,9 +88,7 @@ class BlockSparseRegressor(_BlockSparse, RegressorBase):
         Strength of a ridge part, >= 0; absolute.
     positive : bool, default=False
         Restrict coefficients to be >= 0.
-    loss : str, Loss, dict or list, default="squared"
-        "squared", "huber", "poisson", "logistic" (labels 0 and 1), "squared_hinge" or a `mtlreg.losses.Loss`; a dict by
-        task label, or a list in the order of ``tasks_``, for a loss of its own for each task.
+    {loss}
     {common}
 
     {attributes}
@@ -137,15 +135,10 @@ class BlockSparseClassifier(_BlockSparse, ClassifierBase):
         Strength of a ridge part, >= 0; absolute.
     positive : bool, default=False
         Restrict coefficients to be >= 0.
-    loss : str, Loss, dict or list, default="logistic"
-        "logistic" or "squared_hinge"; a dict by task label or a list in the order of ``tasks_`` for one each.
+    {loss}
     {common}
 
     {attributes}
-    classes_ : ndarray or list of ndarrays
-        Classes; a list with one array a task for 2-D y, the union over all tasks with a task column.
-    task_classes_ : dict
-        With a task column: the classes of every task.
 
     References
     ----------
@@ -191,15 +184,10 @@ class MultiTaskClassifier(_AnyPenalty, ClassifierBase):
         What the tasks share; None is ``L21(0.01)``. Its parameters are reached as ``penalty__alpha`` in a grid search
         and in `set_params`, which puts the default penalty in the place of None; those of a compound penalty's parts by
         their names, as ``penalty__shared__alpha``.
-    loss : str, Loss, dict or list, default="logistic"
-        "logistic" or "squared_hinge"; a dict by task label or a list in the order of ``tasks_`` for one each.
+    {loss}
     {common}
 
     {attributes}
-    classes_ : ndarray or list of ndarrays
-        Classes; a list with one array a task for 2-D y, the union over all tasks with a task column.
-    task_classes_ : dict
-        With a task column: the classes of every task.
     """
 
     # at W = 0 a task's logistic gradient is at most half the scale of the feature: alpha=1 would leave nothing

@@ -97,6 +97,19 @@ _CLASSIFIER = {
     ),
 }
 
+_LOSS = {
+    "regressor": """loss : str, Loss, dict or list, default="squared"
+    "squared", "huber", "poisson", "logistic" (labels 0 and 1), "squared_hinge" or a `mtlreg.losses.Loss`; a dict by
+    task label, or a list in the order of ``tasks_``, for a loss of its own for each task.""",
+    "classifier": """loss : str, Loss, dict or list, default="logistic"
+    "logistic" or "squared_hinge"; a dict by task label or a list in the order of ``tasks_`` for one each.""",
+}
+
+_CLASSES = """classes_ : ndarray or list of ndarrays
+    Classes; a list with one array a task for 2-D y, the union over all tasks with a task column.
+task_classes_ : dict
+    With a task column: the classes of every task."""
+
 _ATTRIBUTES = """Attributes
 ----------
 coef_ : ndarray of shape (n_columns, n_features)
@@ -130,8 +143,10 @@ task_position_ : int or None"""
 def parameters(kind, **own):
     """Class decorator that writes ``__init__`` from the class's own parameters and the common ones.
 
-    Own parameters are given as ``name=default`` and documented in the class docstring, where ``{common}`` stands for
-    the documentation of the common parameters and ``{attributes}`` for that of the fitted attributes.
+    Own parameters are given as ``name=default`` and documented in the class docstring, or that of its first base. In it
+    ``{common}`` stands for the documentation of the common parameters, ``{loss}`` for that of the loss,
+    ``{attributes}`` for that of the fitted attributes, ``{task}`` for "regression" or "classification", and a
+    parameter's name in braces for its default.
     """
     common = dict(_COMMON)
     if kind == "classifier":
@@ -160,12 +175,25 @@ def parameters(kind, **own):
         __init__.__signature__ = signature
         __init__.__qualname__ = f"{cls.__qualname__}.__init__"
         cls.__init__ = __init__
-        docs = "\n".join(text for _, text in common.values()).replace("\n", "\n    ")
-        cls.__doc__ = cls.__doc__.replace("{common}", docs)
-        cls.__doc__ = cls.__doc__.replace("{attributes}", _ATTRIBUTES.replace("\n", "\n    "))
+        cls.__doc__ = _filled(cls.__doc__ or cls.__bases__[0].__doc__, kind, common, own)
         return cls
 
     return decorate
+
+
+def _filled(doc, kind, common, own):
+    """A docstring with what stands in braces put in."""
+    texts = {
+        "common": "\n".join(text for _, text in common.values()),
+        "loss": _LOSS[kind],
+        "attributes": _ATTRIBUTES,
+        "task": {"regressor": "regression", "classifier": "classification"}[kind],
+    } | {name: repr(default) for name, default in own.items() if name != "loss"}
+    if kind == "classifier":
+        texts["attributes"] += "\n" + _CLASSES
+    for name, text in texts.items():
+        doc = doc.replace("{" + name + "}", text.replace("\n", "\n    "))
+    return doc
 
 
 _CHOICES = {

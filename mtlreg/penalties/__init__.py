@@ -3,8 +3,12 @@
 from mtlreg.penalties._base import HomogeneousPenalty, Penalty
 from mtlreg.penalties.combinators import Chain, InfimalConvolution, Transposed
 from mtlreg.penalties.concave import BlockLog, BlockMCP, BlockPower, BlockSCAD, CappedL1
-from mtlreg.penalties.quadratic import Coupled, MeanRegularized, TemporalSmooth
+from mtlreg.penalties.differences import GraphFused, TotalVariation
+from mtlreg.penalties.dirty import Dirty
+from mtlreg.penalties.quadratic import Coupled, Graph, MeanRegularized, TemporalSmooth
 from mtlreg.penalties.rows import L1, L21, L1Linf, L1Lq, SparseGroup
+from mtlreg.penalties.spectral import ClusterNorm, SpectralBoxNorm, SquaredTraceNorm, TraceBall, TraceNorm
+from mtlreg.penalties.tree import TreeGroups
 
 __all__ = [
     "L1",
@@ -15,7 +19,11 @@ __all__ = [
     "BlockSCAD",
     "CappedL1",
     "Chain",
+    "ClusterNorm",
     "Coupled",
+    "Dirty",
+    "Graph",
+    "GraphFused",
     "HomogeneousPenalty",
     "InfimalConvolution",
     "L1Linf",
@@ -23,6 +31,12 @@ __all__ = [
     "MeanRegularized",
     "Penalty",
     "SparseGroup",
+    "SpectralBoxNorm",
+    "SquaredTraceNorm",
     "TemporalSmooth",
+    "TotalVariation",
+    "TraceBall",
+    "TraceNorm",
     "Transposed",
+    "TreeGroups",
 ]

@@ -13,7 +13,9 @@ import numbers
 from array_api_compat import array_namespace
 from sklearn.base import BaseEstimator
 
-__all__ = ["HomogeneousPenalty", "Penalty", "largest_scale"]
+from mtlreg.kernels import for_array
+
+__all__ = ["HomogeneousPenalty", "Penalty", "RidgedPenalty", "check_number", "largest_scale"]
 
 
 class Penalty(BaseEstimator):
@@ -28,6 +30,12 @@ class Penalty(BaseEstimator):
     chain_rank: int | None = None
     #: Whether Omega is convex. One that is not has no prox; see `mtlreg.penalties.concave.ConcaveRows`.
     convex: bool = True
+    #: Whether the columns of W have a structure, so that the rows cannot take their place in `Transposed`.
+    keyed_by_task: bool = False
+    #: Whether ``alpha`` has an effect; it has none on a constraint.
+    has_strength = True
+    #: Whether its prox sends all entries of a row through one odd increasing function: what differences need.
+    orders_rows: bool = True
 
     def value(self, W):
         """``Omega(W)``, a float."""
@@ -74,6 +82,10 @@ class Penalty(BaseEstimator):
         """Raise a ValueError or TypeError that names a parameter out of its range."""
         check_number(self, "alpha", low=0.0, finite=True)
 
+    def check_in_chain(self):
+        """What `check` does, for a part of a `Chain`, where more may be allowed than alone."""
+        self.check()
+
     @property
     def null(self):
         """Whether the penalty is zero everywhere, so that every coefficient is a free direction."""
@@ -115,20 +127,27 @@ class Penalty(BaseEstimator):
         other.alpha = alpha
         return other
 
-    def row_kernel(self):
-        """``(entry, row, q, ridge, positive)`` if the penalty is a sum over rows that the row kernels know."""
-        return None
+    def row_kernels(self):
+        """``(entry, row, q, ridge, positive)`` of every part, if each is a sum over rows that the row kernels know.
+
+        ``entry sum_jt |W_jt| + row sum_j |W_j|_q + (ridge / 2) |W|_F^2``, and W >= 0 if ``positive``; a plain penalty
+        is one part. Empty for any other penalty.
+        """
+        return ()
 
     def row_violations(self, V):
-        """How far each row of V is from the dual constraint, for working sets (row-separable ones only)."""
-        raise NotImplementedError
+        """How far each row of V is from the dual constraint, for working sets (those with `row_kernels` only)."""
+        xp = array_namespace(V)
+        violation = for_array(V).row_violation
+        by_part = [violation(V, entry, row, q, positive) for entry, row, q, _, positive in self.row_kernels()]
+        return xp.max(xp.stack(by_part), axis=0)
 
 
-class HomogeneousPenalty(Penalty):
-    """A norm-like part plus an optional ridge: ``Omega(W) = norm(W) + (alpha_ridge / 2) |W|_F^2``.
+class RidgedPenalty(Penalty):
+    """A part of its own plus an optional ridge: ``Omega(W) = part(W) + (alpha_ridge / 2) |W|_F^2``.
 
-    Subclasses give ``norm_value(W)`` (positively homogeneous of degree one) and ``norm_prox(W, step)``; the rules for
-    the ridge and for conjugates live here. They may give ``norm_feasible_scale`` where it has a closed form.
+    Subclasses give the part by ``norm_value``, ``norm_prox``, ``norm_conjugate`` and ``norm_feasible_scale``; the rules
+    for the ridge live here.
     """
 
     alpha_ridge: float
@@ -141,10 +160,13 @@ class HomogeneousPenalty(Penalty):
         """Proximal operator of the part without the ridge."""
         raise NotImplementedError
 
+    def norm_conjugate(self, V):
+        """Conjugate of the part without the ridge."""
+        raise NotImplementedError
+
     def norm_feasible_scale(self, V):
-        """Largest s in [0, 1] with s V in the unit ball of the dual norm: V is in it iff ``norm_prox(V, 1) = 0``."""
-        xp = array_namespace(V)
-        return largest_scale(lambda s: not bool(xp.any(self.norm_prox(s * V, 1.0) != 0)))
+        """The largest s in [0, 1] with ``norm_conjugate(s V)`` finite."""
+        raise NotImplementedError
 
     def value(self, W):
         value = self.norm_value(W)
@@ -159,16 +181,41 @@ class HomogeneousPenalty(Penalty):
         return self.norm_prox(W * shrink, step * shrink)
 
     def conjugate(self, V):
-        if self.alpha_ridge:
-            r = self.alpha_ridge
-            W = self.norm_prox(V / r, 1.0 / r)
-            return _inner(V, W) - self.norm_value(W) - 0.5 * r * _inner(W, W)
-        xp = array_namespace(V)
-        slack = 1 - 64 * xp.finfo(V.dtype).eps
-        return 0.0 if self.norm_feasible_scale(V) >= slack else float("inf")
+        if not self.alpha_ridge:
+            return self.norm_conjugate(V)
+        r = self.alpha_ridge
+        W = self.norm_prox(V / r, 1.0 / r)
+        return _inner(V, W) - self.norm_value(W) - 0.5 * r * _inner(W, W)
 
     def feasible_scale(self, V):
         return 1.0 if self.alpha_ridge else self.norm_feasible_scale(V)
+
+    def check(self):
+        super().check()
+        check_number(self, "alpha_ridge", low=0.0, finite=True)
+
+    @property
+    def null(self):
+        return self.alpha == 0 and self.alpha_ridge == 0
+
+
+class HomogeneousPenalty(RidgedPenalty):
+    """A norm-like part plus an optional ridge: ``Omega(W) = norm(W) + (alpha_ridge / 2) |W|_F^2``.
+
+    Subclasses give ``norm_value(W)`` (positively homogeneous of degree one) and ``norm_prox(W, step)``; the rules for
+    the ridge and for conjugates live here. They may give ``norm_feasible_scale`` where it has a closed form.
+    """
+
+    def norm_feasible_scale(self, V):
+        """Largest s in [0, 1] with s V in the unit ball of the dual norm: V is in it iff ``norm_prox(V, 1) = 0``."""
+        xp = array_namespace(V)
+        return largest_scale(lambda s: not bool(xp.any(self.norm_prox(s * V, 1.0) != 0)))
+
+    def norm_conjugate(self, V):
+        """0 in the unit ball of the dual norm, inf outside."""
+        xp = array_namespace(V)
+        slack = 1 - 64 * xp.finfo(V.dtype).eps
+        return 0.0 if self.norm_feasible_scale(V) >= slack else float("inf")
 
     def dual(self, V):
         if self.alpha_ridge:
@@ -190,14 +237,6 @@ class HomogeneousPenalty(Penalty):
         while enough(0.5 * high):
             high *= 0.5
         return high / largest_scale(lambda s: enough(high / s) if s > 0 else True, upper=2.0)
-
-    def check(self):
-        super().check()
-        check_number(self, "alpha_ridge", low=0.0, finite=True)
-
-    @property
-    def null(self):
-        return self.alpha == 0 and self.alpha_ridge == 0
 
 
 def largest_scale(feasible, upper=1.0):

@@ -30,11 +30,13 @@ def column_chains(columns, order=None):
 
     Raises
     ------
-    ValueError
-        If a task is missing in ``order``, or in it twice.
+    ValueError, TypeError
+        If a task is missing in ``order``, or in it twice; if ``order`` is no list.
     """
     if order is None:
         return column_groups(columns)
+    if isinstance(order, str) or not hasattr(order, "__iter__"):
+        raise TypeError(f"order={order!r} must be a list of task labels.")
     order = list(order)
     place = {task: k for k, task in enumerate(order)}
     if len(place) < len(order):

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from array_api_compat import array_namespace
 
+from mtlreg.kernels import for_array
 from mtlreg.penalties._base import HomogeneousPenalty, Penalty, check_convex
 
 __all__ = ["Chain", "InfimalConvolution", "Transposed"]
@@ -131,8 +132,18 @@ class InfimalConvolution(NamedParts, Penalty):
     def feasible_scale(self, V):
         return min(part.feasible_scale(V) for part in self._scaled())
 
+    def alpha_range(self, problem, eps):
+        """That of the part whose strengths reach highest, among those for which strength has a meaning."""
+        parts = [part for _, part in self.parts if part.has_strength] or [part for _, part in self.parts]
+        ranges = [(part, part.alpha_range(problem, eps)) for part in parts]
+        return max(((low / part.alpha, high / part.alpha) for part, (low, high) in ranges), key=lambda ends: ends[1])
+
     def alpha_max(self, G):
         return max(part.alpha_max(G) / part.alpha for _, part in self.parts)
+
+    def row_kernels(self):
+        kernels = [part.row_kernels() for part in self._scaled()]
+        return sum(kernels, ()) if all(kernels) else ()
 
     def check(self):
         super().check()
@@ -157,9 +168,9 @@ class InfimalConvolution(NamedParts, Penalty):
 class Chain(NamedParts, HomogeneousPenalty):
     """``Omega(W) = alpha sum_k Omega_k(W) + (alpha_ridge / 2) |W|_F^2``, all on the same W.
 
-    Only sums whose proximal operator is the composition of the parts' operators are taken: entries (`L1`), then row
-    groups (`L21`, `L1Linf`, `L1Lq`, `SparseGroup`). The order has a place before both, ``chain_rank = 0``, for
-    differences between neighbouring tasks. ``alpha`` multiplies the parts' own ``alpha``.
+    Only sums whose proximal operator is the composition of the parts' operators are taken: differences of tasks
+    (`TotalVariation`, `GraphFused`), then entries (`L1`), then row groups (`L21`, `L1Linf`, `L1Lq`, `SparseGroup`).
+    ``alpha`` multiplies the parts' own ``alpha``.
 
     Parameters
     ----------
@@ -192,9 +203,27 @@ class Chain(NamedParts, HomogeneousPenalty):
     def null(self):
         return super().null and not self.constrained
 
+    @property
+    def _only(self):
+        """The one part that has a strength, with the chain's ridge, if there is but one: it knows closed forms."""
+        paying = [part for part in self._sorted() if part.alpha]
+        if len(paying) != 1 or self.constrained:
+            return None
+        only = paying[0].with_alpha(self.alpha * paying[0].alpha)
+        only.alpha_ridge = self.alpha_ridge
+        return only
+
     def null_columns(self, n_columns):
-        first, *others = self._ordered()
-        return None if others or self.alpha_ridge else first.null_columns(n_columns)
+        return None if self._only is None else self._only.null_columns(n_columns)
+
+    def alpha_max(self, G):
+        only = self.with_alpha(1.0)._only
+        return super().alpha_max(G) if only is None else only.alpha_max(G) / only.alpha
+
+    def alpha_range(self, problem, eps):
+        only = self.with_alpha(1.0)._only
+        bounds = super().alpha_range(problem, eps) if only is None else only.alpha_range(problem, eps)
+        return tuple(bound / (1.0 if only is None else only.alpha) for bound in bounds)
 
     def norm_value(self, W):
         return sum(part.norm_value(W) for part in self._ordered())
@@ -204,6 +233,19 @@ class Chain(NamedParts, HomogeneousPenalty):
             W = part.norm_prox(W, step)
         return W
 
+    def norm_feasible_scale(self, V):
+        for entry, row, q, _, positive in self.row_kernels():
+            return float(for_array(V).row_feasible_scale(V, entry, row, q, positive))
+        return super().norm_feasible_scale(V) if self._only is None else self._only.norm_feasible_scale(V)
+
+    def row_kernels(self):
+        kernels = [part.row_kernels() for part in self._ordered()]
+        if not all(kernels):
+            return ()
+        entry, row, q, _, positive = zip(*sum(kernels, ()), strict=True)
+        # entries come first and have no row norm: the last q is that of the only one
+        return ((sum(entry), sum(row), q[-1], float(self.alpha_ridge), any(positive)),)
+
     def check(self):
         super().check()
         self._check_pairs()
@@ -212,7 +254,7 @@ class Chain(NamedParts, HomogeneousPenalty):
         for _, part in self._pairs():
             if not isinstance(part, HomogeneousPenalty) or part.chain_rank is None:
                 raise TypeError(f"Chain: {part!r} has no place in a chain; see the docstring.")
-            part.check()
+            part.check_in_chain()
             if part.alpha_ridge:
                 raise ValueError(f"Chain: {part!r} has a ridge of its own; give the Chain's alpha_ridge instead.")
         if all(part.alpha == 0 for _, part in self._pairs()):
@@ -224,6 +266,8 @@ class Chain(NamedParts, HomogeneousPenalty):
                 raise ValueError(f"Chain: the proximal operators of {a!r} and {b!r} do not compose; give one of them.")
             if a.constrained != b.constrained:
                 raise ValueError(f"Chain: {a!r} and {b!r} differ in positive; set it on both.")
+            if self._sorted()[0].chain_rank == 0 and not b.orders_rows:
+                raise ValueError(f"Chain: the proximal operators of differences of tasks and of {b!r} do not compose.")
         _check_distinct("Chain", [name for name, _ in self._pairs()])
 
 
@@ -280,6 +324,8 @@ class Transposed(Penalty):
         if not isinstance(self.penalty, Penalty) or self.penalty.part_names:
             raise TypeError(f"Transposed(penalty=...) needs a plain Penalty, got {self.penalty!r}.")
         check_convex("Transposed", self.penalty)
+        if self.penalty.keyed_by_task:
+            raise TypeError(f"Transposed: {self.penalty!r} is about tasks, and would be given features.")
         self.penalty.check()
 
 

@@ -54,13 +54,9 @@ class RowPenalty(HomogeneousPenalty):
         ratio = float(self.entry_ratio)
         return float(for_array(G).row_alpha_max(-G, ratio, float(self.q), bool(self.positive)))
 
-    def row_kernel(self):
+    def row_kernels(self):
         entry, row, q = self._strengths
-        return entry, row, q, float(self.alpha_ridge), bool(self.positive)
-
-    def row_violations(self, V):
-        entry, row, q = self._strengths
-        return for_array(V).row_violation(V, entry, row, q, bool(self.positive))
+        return ((entry, row, q, float(self.alpha_ridge), bool(self.positive)),)
 
     @property
     def null(self):

@@ -27,21 +27,22 @@ SOLVERS = {
 def choose(solver, problem):
     """The solver for a problem.
 
-    Under "auto", working sets for sums over rows (their inner solver is coordinate descent for the squared loss,
-    proximal Newton for other losses with one column a label, FISTA for softmax), Newton's method for quadratic
-    penalties, FISTA for every other. A penalty that is not convex is solved in stages, each by the solver given.
+    Under "auto", working sets for sums over rows and best splits into such (their inner solver is coordinate descent
+    for the squared loss, proximal Newton for other losses with one column a label, FISTA for softmax), Newton's method
+    for quadratic penalties, FISTA for every other. A penalty that is not convex is solved in stages, each by the
+    solver given.
     """
     if not problem.penalty.convex:
         return partial(stages, inner=solver)
     if callable(solver):
         return solver
     if solver == "auto":
-        if problem.penalty.row_kernel() is not None:
+        if problem.penalty.row_kernels():
             return working_set
         return newton_cg.newton_cg if newton_cg.handles(problem) else fista
     if solver not in SOLVERS:
         raise ValueError(f"solver={solver!r} is not known: give 'auto' or one of {sorted(SOLVERS)}.")
-    if solver == "working_set" and problem.penalty.row_kernel() is None:
+    if solver == "working_set" and not problem.penalty.row_kernels():
         raise ValueError(f"solver='working_set' needs a sum over rows, not {type(problem.penalty).__name__}.")
     if solver == "newton_cg" and not newton_cg.handles(problem):
         raise ValueError("solver='newton_cg' needs losses other than softmax and a quadratic penalty.")

@@ -1,5 +1,7 @@
 """Cyclic block coordinate descent over rows with Anderson extrapolation, for squared loss and row penalties.
 
+Of a compound penalty a row is that of all parts together.
+
 References
 ----------
 Liu, Palatucci & Zhang (2009), Blockwise coordinate descent procedures for the multi-task lasso, ICML.
@@ -32,8 +34,7 @@ def has_sweeps(problem):
     """Whether there are row sweeps for the problem's penalty, array type and layout."""
     design = problem.design
     one_column = not isinstance(design, StackedDesign) or design.n_columns == len(design.widths)
-    rows = problem.penalty.row_kernel() is not None
-    return rows and one_column and hasattr(for_array(problem.zero), "sweep_rows")
+    return bool(problem.penalty.row_kernels()) and one_column and hasattr(for_array(problem.zero), "sweep_rows")
 
 
 def coordinate_descent(problem, state, *, max_iter, tolerance):
@@ -51,14 +52,15 @@ def batches(problem, W, free_coefficients):
 
     ``free_coefficients()`` is asked for Z before each batch.
     """
-    columns = Columns(problem)
-    sweep, kernel = for_array(W).sweep_rows, problem.penalty.row_kernel()
+    columns, sweep = Columns(problem), for_array(W).sweep_rows
+    kernels = np.array(problem.penalty.row_kernels(), dtype=np.float64)
     while True:
         W, Z = np.array(W, order="C"), free_coefficients()
+        parts = W.reshape(len(kernels), *problem.design.shape_w)
         residual = columns.residual(W, Z)
         iterates = [W.copy()]
         for _ in range(SWEEPS):
-            change = sweep(*columns.arrays(residual), W, *kernel, 1)
+            change = sweep(*columns.arrays(residual), parts, kernels, 1)
             iterates.append(W.copy())
         if change > 0:
             W = _extrapolated(problem, columns, iterates, residual, Z)
@@ -80,8 +82,8 @@ def _extrapolated(problem, columns, iterates, residual, Z):
         return last
     coefficients /= total
     candidate = sum(c * W for c, W in zip(coefficients, iterates[1:], strict=True)).astype(last.dtype)
-    if columns.positive:
-        candidate = np.maximum(candidate, 0)
+    parts = candidate.reshape(-1, *problem.design.shape_w)  # a view
+    parts[columns.positive] = np.maximum(parts[columns.positive], 0)
 
     def objective(W, state):
         return columns.half_squares(state) + problem.penalty.value(W)
@@ -96,7 +98,7 @@ class Columns:
     def __init__(self, problem):
         design = _without_offset(problem.design)
         self.problem = problem
-        self.positive = problem.penalty.row_kernel()[4]
+        self.positive = np.array([kernel[4] for kernel in problem.penalty.row_kernels()])  # by part
         self.stacked = isinstance(design, StackedDesign)
         weights = problem.weights
         common = self.stacked or weights.shape[1] == 1
@@ -171,7 +173,7 @@ class Columns:
     def residual(self, W, Z):
         """The weighted residual at W, from scratch."""
         problem = self.problem
-        eta = problem.design.matvec(W)
+        eta = problem.predictors(W)
         if Z is not None:
             eta = eta + problem.free.predictor(Z)
         r = problem.y - eta

@@ -26,6 +26,7 @@ DENSE = 2000  # features up to which their Gram matrix is formed for shared rows
 PROBED = 200  # the same for rows of each task, where it takes a product with the design for each feature
 REDUCTION = (1e-2, 1e-12)  # of the residual of the normal equations: the first, the least
 MAX_CG = 2000
+DIVERGED = 1e8  # times the least squared residual
 
 
 def handles(problem):
@@ -134,18 +135,21 @@ def conjugate_gradients(product, precondition, b, reduction, max_iter=MAX_CG):
     z = precondition(residual)
     direction, square = z, inner(residual, z)
     goal = reduction**2 * square
-    max_iter = min(max_iter, MAX_CG)
-    for k in range(max_iter):
-        if square <= goal:
-            return V, k
+    best, least = V, square
+    for k in range(min(max_iter, MAX_CG)):
+        # where the product is singular, rounding takes over once the rest is solved, and the residual grows again
+        if not goal < square < DIVERGED * least:
+            return best, k
         image = product(direction)
         curvature = inner(direction, image)
-        if curvature <= 0:  # rounding, or a direction without curvature and gradient
-            return V, k
+        if curvature <= 0:
+            return best, k
         step = square / curvature
         V = V + step * direction
         residual = residual - step * image
         z = precondition(residual)
         before, square = square, inner(residual, z)
         direction = z + (square / before) * direction
-    return V, max_iter
+        if square < least:
+            best, least = V, square
+    return best, max_iter

@@ -38,7 +38,7 @@ def working_set(problem, state, *, max_iter, tolerance):
         solution = solve(
             sub,
             inner,
-            State(state.x if whole else xp.take(state.x, rows, axis=0), state.Z),
+            State(state.x if whole else xp.take(state.x, rows, axis=-2), state.Z),
             tol=goal / scale,
             max_iter=max_iter - state.n_iter,
             warn=False,
@@ -60,7 +60,7 @@ def inner_solver(problem):
 def _choose_rows(problem, state, size):
     """The working set, sorted, and the size to start from next time."""
     xp = problem.xp
-    active = xp.any(state.x != 0, axis=1)
+    active = xp.any(xp.reshape(state.x != 0, (-1, *problem.design.shape_w)), axis=(0, 2))  # in any part
     violations = problem.penalty.row_violations(-state.certificate.gradient)
     score = xp.where(active, xp.asarray(xp.inf, dtype=violations.dtype), violations)
     n_active = int(xp.sum(xp.astype(active, xp.int64)))
@@ -80,4 +80,4 @@ def _scatter(problem, rows, x):
     position = xp.searchsorted(rows, xp.arange(problem.design.n_features))
     position = xp.clip(position, max=rows.shape[0] - 1)
     inside = xp.take(rows, position) == xp.arange(problem.design.n_features)
-    return xp.where(inside[:, None], xp.take(x, position, axis=0), xp.zeros_like(x[:1, :]))
+    return xp.where(inside[:, None], xp.take(x, position, axis=-2), xp.zeros_like(x[..., :1, :]))

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 from sklearn.base import clone
 
+from mtlreg.kernels.generic.rows import shrink_rows
 from mtlreg.testing._common import assert_close, check_untouched, require, same_elsewhere
 from mtlreg.testing._concave import check_concave
 from mtlreg.testing._couplings import check_couplings
@@ -23,9 +24,10 @@ def check_penalty(penalty, shape=None, seed=0):
     * ``prox`` minimises what it should: no perturbation gets below it by more than strong convexity allows.
     * ``conjugate`` obeys the Fenchel-Young inequality, with equality at pairs that the prox gives.
     * ``feasible_scale`` and ``alpha_max`` are exact from both sides; W = 0 is optimal iff alpha >= alpha_max.
+      Both only beside ``null_columns``, which change nothing.
     * ``quadratic``, ``smooth_coupling`` and ``null_columns``, where given, are what `value` says. Of a penalty with a
       smooth coupling the other part, ``proximable``, is what is checked.
-    * ``row_kernel`` and ``row_violations``, where given, agree with the rest.
+    * ``row_kernels`` and ``row_violations``, where given, agree with the rest.
     * Arguments stay untouched, Fortran order and read-only memory are taken, float32 stays float32,
       ``array_api_strict`` arrays (if installed) give the same; parameters, clones and pickles work as in
       scikit-learn.
@@ -39,7 +41,7 @@ def check_penalty(penalty, shape=None, seed=0):
         With ``alpha > 0``.
     shape : (int, int), default=None
         Of W; None tries several. Penalties with a structure (a graph, an order) may need a given number of
-        columns.
+        columns, which are those of tasks 0, 1, ...
     seed : int, default=0
 
     Raises
@@ -62,7 +64,7 @@ def check_penalty(penalty, shape=None, seed=0):
         check.conjugate()
         check.feasible_scale()
         check.alpha_max()
-        check.row_kernel()
+        check.row_kernels()
         check.arrays()
         W = check.inside(check.random())
     _check_parameters(penalty, W)
@@ -76,12 +78,13 @@ class _Check:
         self.penalty, self.shape, self.rng = penalty, shape, rng
         self.parts = len(penalty.part_names)
         self.name = f"{penalty!r} at shape {shape}"
+        self.null = self.penalty.null_columns(shape[1])
         # arguments of prox at which some rows, some entries and nothing become zero
         self.size = 1.5 * self.strength()
 
     def strength(self):
         """The largest entry of the dual constraint's boundary in a random direction."""
-        V = self.rng.standard_normal(self.shape)
+        V = self.orthogonal(self.rng.standard_normal(self.shape))
         try:
             alpha = self.penalty.alpha_max(V)
         except NotImplementedError:
@@ -94,7 +97,16 @@ class _Check:
         return size * self.rng.standard_normal(shape) * 10.0 ** self.rng.uniform(-1, 1, (*shape[:-1], 1))
 
     def matrix(self, size=1.0):
-        return size * self.rng.standard_normal(self.shape) * 10.0 ** self.rng.uniform(-1, 1, (self.shape[0], 1))
+        sizes = size * 10.0 ** self.rng.uniform(-1, 1, (self.shape[0], 1))
+        return self.orthogonal(self.rng.standard_normal(self.shape) * sizes)
+
+    def orthogonal(self, V):
+        """V without its part along the penalty's null directions, where no conjugate is finite."""
+        return V if self.null is None else V - V @ self.null @ self.null.T
+
+    def any_beside_null(self, x, scale):
+        """Whether x is not zero; where there are null directions, whether it is more than rounding beside them."""
+        return np.any(x != 0) if self.null is None else np.any(np.abs(self.orthogonal(x)) > 1e-13 * scale)
 
     def spread(self, V):
         return np.broadcast_to(V, (self.parts, *self.shape)) if self.parts else V
@@ -221,36 +233,45 @@ class _Check:
                 require(above == float("inf"), f"{name}: feasible_scale(V) = {scale:.15g} is too small")
 
     def alpha_max(self):
-        """W = 0 is optimal iff -G is a subgradient at 0, that is iff prox(-G, 1) = 0."""
+        """W = 0 is optimal iff -G is a subgradient at 0, that is iff prox(-G, 1) = 0 (beside null directions)."""
         p, name = self.penalty, self.name
         try:
             require(p.alpha_max(np.zeros(self.shape)) == 0, f"{name}: alpha_max(0) is not 0")
         except NotImplementedError:
             return
         for size in (1e-3, 1.0, 1e3):
-            for G in (self.matrix(size), np.abs(self.matrix(size))):
+            for G in (self.matrix(size), self.orthogonal(np.abs(self.matrix(size)))):
                 alpha = p.alpha_max(G)
                 require(isinstance(alpha, float) and alpha >= 0, f"{name}: alpha_max is {alpha!r}")
                 above = p.with_alpha(max(alpha * (1 + 1e-12), 1e-300)).prox(self.spread(-G), 1.0)
                 require(
-                    not np.any(above),
+                    not self.any_beside_null(above, np.max(np.abs(G))),
                     f"{name}: alpha_max = {alpha:.15g} is too small: prox(-G, 1) is not 0 there",
                 )
                 if alpha > 0:
                     below = p.with_alpha(alpha * (1 - 1e-9)).prox(self.spread(-G), 1.0)
-                    require(np.any(below), f"{name}: alpha_max = {alpha:.15g} is too large")
+                    require(
+                        self.any_beside_null(below, np.max(np.abs(G))), f"{name}: alpha_max = {alpha:.15g} is too large"
+                    )
 
     # -- capabilities --
 
-    def row_kernel(self):
+    def row_kernels(self):
         p, name = self.penalty, self.name
-        if p.row_kernel() is None:
+        kernels = p.row_kernels()
+        if not kernels:
             return
-        entry, row, q, ridge, _ = p.row_kernel()
-        W = self.inside(self.random())
-        norms = np.array([np.linalg.norm(w, q) for w in W])
-        value = entry * np.abs(W).sum() + row * norms.sum() + 0.5 * ridge * (W * W).sum()
-        assert_close(p.value(W), value, 1e-12, f"{name}: value is not what row_kernel says")
+        require(len(kernels) == max(1, self.parts), f"{name}: {len(kernels)} row_kernels for {self.parts} parts")
+        x, step = self.random(self.size), 0.5
+        Z, value = p.prox(x, step), 0.0
+        pairs = zip(x, Z, strict=True) if self.parts else [(x, Z)]
+        for (entry, row, q, ridge, positive), (V, W) in zip(kernels, pairs, strict=True):
+            share = 1 / (1 + step * ridge)
+            wanted = shrink_rows(share * V, share * step * entry, share * step * row, q, positive)
+            assert_close(W, wanted, 1e-12, f"{name}: prox is not what row_kernels says")
+            norms = np.array([np.linalg.norm(w, q) for w in W])
+            value += entry * np.abs(W).sum() + row * norms.sum() + 0.5 * ridge * (W * W).sum()
+        assert_close(p.value(Z), value, 1e-12, f"{name}: value is not what row_kernels says")
         V = self.matrix()
         for j in range(len(V)):  # a row violates the constraint iff, were it alone, W = 0 would not be optimal
             alone = np.where(np.arange(len(V))[:, None] == j, V, 0)
@@ -284,10 +305,11 @@ class _Check:
         require(Z.dtype == np.float32, f"{name}: prox gives {Z.dtype} for float32")
         size = float(np.max(np.abs(x)))
         assert_close(Z / size, exact / size, 1e-5, f"{name}: prox in float32")
-        for method, argument in [("value", Z), ("feasible_scale", V)]:
+        V_exact = self.orthogonal(V.astype(float))
+        for method, argument, exact in [("value", Z, Z.astype(float)), ("feasible_scale", V, V_exact)]:
             there, message = getattr(p, method)(argument), f"{name}: {method} in float32"
             require(isinstance(there, float), f"{message}: {type(there).__name__}, not a float")
-            assert_close(there, getattr(p, method)(argument.astype(float)), 1e-5, message)
+            assert_close(there, getattr(p, method)(exact), 1e-5, message)
         scaled = p.feasible_scale(V) * V
         require(np.isfinite(p.conjugate(scaled)), f"{name}: float32 V is infeasible after scaling")
         same_elsewhere(self.everything, wide, 1e-10, name)

@@ -1,4 +1,7 @@
 """Numba kernels for NumPy arrays; names not overridden here are the reference's."""
 
 from mtlreg.kernels.cpu.descent import *  # noqa: F403
+from mtlreg.kernels.cpu.fuse import *  # noqa: F403
+from mtlreg.kernels.cpu.groups import *  # noqa: F403
 from mtlreg.kernels.cpu.rows import *  # noqa: F403
+from mtlreg.kernels.cpu.spectral import *  # noqa: F403

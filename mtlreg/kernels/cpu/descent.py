@@ -4,6 +4,10 @@ One sweep visits every row once: with g the correlation of the residual with fea
 
     W_j <- prox_{Omega_j / (L_j + ridge)} ((L_j W_j + g) / (L_j + ridge)).
 
+Where W is a sum of parts, each under a norm of its own, all of them see the same feature: row j of all parts together
+is found by taking turns with this formula, g less L_j times what the parts have moved by, which costs no pass over the
+data.
+
 The residual R is kept up to date as (n_rows, n_columns) for shared data, (n_rows, 1) where rows belong to one task.
 Columns of the design are ``x_j - U K_j``; where that is not formed, the part of U is tracked apart in S, so that one
 update touches only the stored entries of x_j.
@@ -15,6 +19,9 @@ from numba import njit
 from mtlreg.kernels.cpu.rows import shrink_row
 
 __all__ = ["sweep_rows"]
+
+MAX_TURNS = 10  # of the parts of W in one visit of a row
+SETTLED = 0.01  # share of a visit's squared changes, below which the parts have settled
 
 
 @njit(cache=True)
@@ -73,9 +80,35 @@ def _subtract(j, data, indices, indptr, starts, M, R, d):
 
 
 @njit(cache=True)
-def sweep_rows(
-    data, indices, indptr, starts, M, R, S, K, A, scale, curvature, W, entry, row, q, ridge, positive, n_sweeps
-):
+def _solve_row(j, L, g, W, kernels, moved, v):
+    """Minimise over row j of all parts, in place, for a correlation g; ``moved`` gets the change of their sum.
+
+    Returns the sum of the squares of all changes.
+    """
+    n_parts, n_columns = W.shape[0], W.shape[2]
+    moved[:] = 0
+    changed = 0.0
+    for _ in range(MAX_TURNS):
+        turn = 0.0
+        for k in range(n_parts):
+            entry, row, q, ridge, positive = kernels[k]
+            total = L + ridge
+            for c in range(n_columns):
+                v[c] = (L * (W[k, j, c] - moved[c]) + g[c]) / total
+            shrink_row(v, entry / total, row / total, q, positive != 0)
+            for c in range(n_columns):
+                d = v[c] - W[k, j, c]
+                W[k, j, c] = v[c]
+                moved[c] += d
+                turn += d * d
+        changed += turn
+        if n_parts == 1 or turn <= SETTLED * changed:
+            break
+    return changed
+
+
+@njit(cache=True)
+def sweep_rows(data, indices, indptr, starts, M, R, S, K, A, scale, curvature, W, kernels, n_sweeps):
     """Sweep ``n_sweeps`` times over the rows of W, updating W, R and S in place.
 
     Parameters
@@ -85,43 +118,40 @@ def sweep_rows(
     M : label weights (n_rows, n_columns), or a row of ones.
     S, K, A : (k, n_columns), (p, k, n_columns), (p, k, n_columns): free directions that are not in the columns.
     scale : (p, n_columns) column scale. curvature : (p,) bounds L_j.
+    W : (n_parts, p, n_columns), the coefficients are the sum of the parts.
+    kernels : (n_parts, 5) float64, ``entry, row, q, ridge, positive`` of every part.
 
     Returns
     -------
     float
-        The largest ``L_j |change of W_j|^2`` of the last sweep.
+        The largest ``L_j |change of row j of all parts|^2`` of the last sweep.
     """
-    p, n_columns = W.shape
+    _, p, n_columns = W.shape
     k = S.shape[0]
     g = np.empty(n_columns, dtype=W.dtype)
     v = np.empty(n_columns, dtype=W.dtype)
+    moved = np.empty(n_columns, dtype=W.dtype)
     largest = 0.0
     for _ in range(n_sweeps):
         largest = 0.0
         for j in range(p):
             L = curvature[j]
             if L <= 0:
-                for c in range(n_columns):
-                    W[j, c] = 0
+                W[:, j, :] = 0
                 continue
             _correlate(j, data, indices, indptr, starts, R, g)
             for a in range(k):
                 for c in range(n_columns):
                     g[c] += A[j, a, c] * S[a, c]
-            total = L + ridge
             for c in range(n_columns):
-                v[c] = (L * W[j, c] + scale[j, c] * g[c]) / total
-            shrink_row(v, entry / total, row / total, q, positive)
-            change = 0.0
-            for c in range(n_columns):
-                d = v[c] - W[j, c]
-                W[j, c] = v[c]
-                change += d * d
-                g[c] = d * scale[j, c]
+                g[c] *= scale[j, c]
+            change = _solve_row(j, L, g, W, kernels, moved, v)
             if change > 0:
                 largest = max(largest, L * change)
-                _subtract(j, data, indices, indptr, starts, M, R, g)
+                for c in range(n_columns):
+                    moved[c] *= scale[j, c]
+                _subtract(j, data, indices, indptr, starts, M, R, moved)
                 for a in range(k):
                     for c in range(n_columns):
-                        S[a, c] += K[j, a, c] * g[c]
+                        S[a, c] += K[j, a, c] * moved[c]
     return largest

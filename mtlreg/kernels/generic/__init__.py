@@ -1,3 +1,6 @@
 """Array-API reference kernels."""
 
+from mtlreg.kernels.generic.fuse import *  # noqa: F403
+from mtlreg.kernels.generic.groups import *  # noqa: F403
 from mtlreg.kernels.generic.rows import *  # noqa: F403
+from mtlreg.kernels.generic.spectral import *  # noqa: F403

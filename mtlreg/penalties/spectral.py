@@ -1,0 +1,379 @@
+"""Penalties on the singular values of W: tasks in a common subspace, tasks in clusters.
+
+Singular values are those of W as a whole, so that features and tasks play the same part; a function of them alone does
+not change when the tasks are rotated.
+"""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass
+
+from array_api_compat import array_namespace
+
+from mtlreg.kernels import for_array
+from mtlreg.penalties._base import HomogeneousPenalty, Penalty, RidgedPenalty, check_number
+
+__all__ = ["ClusterNorm", "SpectralBoxNorm", "SquaredTraceNorm", "TraceBall", "TraceNorm"]
+
+LOOSE = {"tol": 1e-3, "max_iter": 1000, "warn": False}  # solutions that only place a grid
+
+
+@dataclass(eq=False, repr=False)
+class TraceNorm(HomogeneousPenalty):
+    """``Omega(W) = alpha sum_i sigma_i(W) + (alpha_ridge / 2) |W|_F^2``, sigma the singular values.
+
+    Low rank: the tasks' coefficients are combinations of a few patterns.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Strength, >= 0.
+    alpha_ridge : float, default=0.0
+        Strength of the ridge part, >= 0; absolute, not a ratio.
+
+    References
+    ----------
+    Ji & Ye (2009), An accelerated gradient method for trace norm minimization, ICML.
+    """
+
+    alpha: float = 1.0
+    alpha_ridge: float = 0.0
+
+    def norm_value(self, W):
+        return float(self.alpha) * _sum(for_array(W).singular_values(W)) if self.alpha else 0.0
+
+    def norm_prox(self, W, step):
+        return for_array(W).shrink_singular_values(W, float(self.alpha) * step)
+
+    def norm_feasible_scale(self, V):
+        largest = for_array(V).largest_singular_value(V)
+        return float(self.alpha) / largest if largest > self.alpha else 1.0
+
+    def alpha_max(self, G):
+        return for_array(G).largest_singular_value(G)
+
+
+class SquaredNorm(RidgedPenalty):
+    """What penalties have in common that grow with the square of W: they shrink, but never to zero."""
+
+    alpha: float
+    alpha_ridge: float
+
+    def norm_feasible_scale(self, V):
+        return 1.0 if self.alpha > 0 or not bool(array_namespace(V).any(V != 0)) else 0.0
+
+    def norm_conjugate(self, V):
+        if self.alpha > 0:
+            return self._conjugate(V)
+        return 0.0 if self.norm_feasible_scale(V) == 1 else float("inf")
+
+    def _conjugate(self, V):
+        """`norm_conjugate` for alpha > 0."""
+        raise NotImplementedError
+
+    def alpha_range(self, problem, eps):
+        """From ``eps`` times the loss's largest curvature in the dearest direction to ten times in the cheapest."""
+        cheap, dear = self._curvatures()
+        largest = problem.with_penalty(self).lipschitz()
+        return eps * largest / dear, 10 * largest / cheap
+
+    def _curvatures(self):
+        """The least and the largest curvature of the penalty by direction, at alpha = 1."""
+        raise NotImplementedError
+
+
+@dataclass(eq=False, repr=False)
+class SquaredTraceNorm(SquaredNorm):
+    """``Omega(W) = (alpha / 2) (sum_i sigma_i(W))^2 + (alpha_ridge / 2) |W|_F^2``, sigma the singular values.
+
+    Multi-task feature learning: ``(alpha / 2) min_D tr(W' D^-1 W)`` over D >= 0 with ``tr D <= 1``, features that all
+    tasks share and that are learned with them. The solutions are those of `TraceNorm` at strength
+    ``alpha sum_i sigma_i``; zero is never among them, so that there is no ``alpha_max``.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Strength, >= 0.
+    alpha_ridge : float, default=0.0
+        Strength of the ridge part, >= 0; absolute, not a ratio.
+
+    References
+    ----------
+    Argyriou, Evgeniou & Pontil (2008), Convex multi-task feature learning, Machine Learning 73.
+    """
+
+    alpha: float = 1.0
+    alpha_ridge: float = 0.0
+
+    def norm_value(self, W):
+        return 0.5 * float(self.alpha) * _sum(for_array(W).singular_values(W)) ** 2 if self.alpha else 0.0
+
+    def norm_prox(self, W, step):
+        xp = array_namespace(W)
+        U, s, Vh = for_array(W).thin_svd(W)
+        weight = float(self.alpha) * step
+        # a soft threshold of weight times the sum of what remains; the right number of these gives the largest
+        counts = xp.arange(1, s.shape[0] + 1, dtype=s.dtype)
+        threshold = xp.max(xp.cumulative_sum(s) * (weight / (1 + weight * counts)))
+        return (U * xp.maximum(s - threshold, 0.0)) @ Vh
+
+    def _conjugate(self, V):
+        return for_array(V).largest_singular_value(V) ** 2 / (2 * float(self.alpha))
+
+    def alpha_range(self, problem, eps):
+        """The image of ``[eps, 0.95]`` times the ``alpha_max`` of `TraceNorm`, whose solutions are the same.
+
+        Strength l of the trace norm is ``l / sum_i sigma_i`` of its solution here. Near ``alpha_max`` that is one
+        step along the gradient's largest singular pair.
+        """
+        from mtlreg.solvers import solve
+
+        xp, start = problem.xp, 0.95
+        trace = TraceNorm(1.0, self.alpha_ridge)
+        plain = problem.with_penalty(trace)
+        top = plain.alpha_max
+        if top == 0:
+            return 0.0, 0.0
+        U, _, Vh = for_array(problem.null_gradient).thin_svd(problem.null_gradient)
+        eta = plain.predictors(U[:, :1] @ Vh[:1, :])
+        curvature = float(xp.sum(plain.curvature(plain.null.eta) * eta**2, dtype=xp.float64)) + self.alpha_ridge
+        high = start / (1 - start) * curvature
+        size = trace.norm_value(solve(plain.with_alpha(eps * top), **LOOSE).x)
+        return min(eps * high, eps * top / size if size else high), high
+
+
+@dataclass(eq=False, repr=False)
+class SpectralBoxNorm(SquaredNorm):
+    """``Omega(W) = alpha h (1 + h) min_m sum_i sigma_i(W)^2 / (h + m_i) + (alpha_ridge / 2) |W|_F^2``.
+
+    sigma are the singular values, h is ``shape``, and ``0 <= m_i <= 1`` with ``sum_i m_i = n_clusters``. This is the
+    convex relaxation of the k-means clustering of tasks, and of a subspace of dimension ``n_clusters`` that they
+    share: the largest singular values are nearly free at ``alpha h``, the others pay ``alpha (1 + h)``. Large h is a
+    ridge. With ``n_clusters`` at least the rank of W it is the ridge ``alpha h |W|_F^2``.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Strength, >= 0.
+    n_clusters : int, default=2
+        From 1 to the number of columns of W (of tasks, unless a task has several classes).
+    shape : float, default=1.0
+        h, > 0: what the leading singular values cost, over how much more the others cost.
+    alpha_ridge : float, default=0.0
+        Strength of the ridge part, >= 0; absolute, not a ratio.
+
+    Raises
+    ------
+    ValueError
+        From a fit with fewer columns than clusters.
+
+    References
+    ----------
+    McDonald, Pontil & Stamos (2016), New perspectives on k-support and cluster norms, JMLR 17 (the norm whose square
+    this is); Zhou, Chen & Ye (2011), Clustered multi-task learning via alternating structure optimization, NIPS;
+    Chen, Tang, Liu & Ye (2009), A convex formulation for learning shared structures from multiple tasks, ICML.
+    """
+
+    alpha: float = 1.0
+    n_clusters: int = 2
+    shape: float = 1.0
+    alpha_ridge: float = 0.0
+
+    @property
+    def _factor(self):
+        return float(self.alpha) * float(self.shape) * (1 + float(self.shape))
+
+    def norm_value(self, W):
+        kernels, h = for_array(W), float(self.shape)
+        s = kernels.singular_values(W)
+        return self._factor * _sum(s**2 / (h + kernels.box_weights(s, self.n_clusters, h)))
+
+    def norm_prox(self, W, step):
+        kernels, h = for_array(W), float(self.shape)
+        U, s, Vh = kernels.thin_svd(W)
+        # with the best sigma put in, it is sum_i s_i^2 / (h + weight + m_i) that m minimises
+        weight = 2 * step * self._factor
+        spread = h + kernels.box_weights(s, self.n_clusters, h + weight)
+        return (U * (s * (spread / (spread + weight)))) @ Vh
+
+    def _conjugate(self, V):
+        squares = for_array(V).squared_singular_values(V)
+        total = float(self.shape) * _sum(squares) + _sum(squares[: min(self.n_clusters, squares.shape[0])])
+        return total / (4 * self._factor)
+
+    def _curvatures(self):
+        return 2 * float(self.shape), 2 * (1 + float(self.shape))
+
+    def bind(self, columns):
+        _check_enough(self, columns)
+        return self
+
+    def check(self):
+        super().check()
+        _check_clusters(self)
+        check_number(self, "shape", low=0.0, low_open=True, finite=True)
+
+
+@dataclass(eq=False, repr=False)
+class ClusterNorm(SquaredNorm):
+    """``Omega(W) = alpha (eps_mean |W U|_F^2 + min_M tr(W P S(M) P W')) + (alpha_ridge / 2) |W|_F^2``.
+
+    U = 11'/T takes every task to the tasks' mean, P = I - U to its difference from it. ``S(M)`` is ``eps_between`` on
+    the differences between the clusters' centres and ``eps_within`` inside the clusters, relaxed from assignments M of
+    tasks to clusters: ``S = (I / eps_within + (1 / eps_between - 1 / eps_within) M)^-1`` with ``0 <= M <= I`` and
+    ``tr M = n_clusters - 1``. The second part is a `SpectralBoxNorm` of ``W P``.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Strength, >= 0.
+    n_clusters : int, default=2
+        From 1 (no clusters, all tasks near their mean) to the number of columns of W.
+    eps_mean : float, default=0.01
+        What the tasks' mean costs, > 0.
+    eps_between : float, default=0.1
+        What differences between clusters cost, > 0.
+    eps_within : float, default=1.0
+        What differences inside a cluster cost, > ``eps_between``.
+    alpha_ridge : float, default=0.0
+        Strength of the ridge part, >= 0; absolute, not a ratio.
+
+    Raises
+    ------
+    ValueError
+        From a fit with fewer columns than clusters.
+
+    References
+    ----------
+    Jacob, Bach & Vert (2009), Clustered multi-task learning: a convex formulation, NIPS 21.
+    """
+
+    alpha: float = 1.0
+    n_clusters: int = 2
+    eps_mean: float = 0.01
+    eps_between: float = 0.1
+    eps_within: float = 1.0
+    alpha_ridge: float = 0.0
+
+    def _parts(self, W):
+        """The box norm, the weight of the mean's squares, the mean (p, 1) and W without it."""
+        difference = float(self.eps_within) - float(self.eps_between)
+        box = SpectralBoxNorm(self.alpha * difference, self.n_clusters - 1, self.eps_between / difference)
+        mean = array_namespace(W).mean(W, axis=1, keepdims=True)
+        return box, float(self.alpha) * float(self.eps_mean), mean, W - mean
+
+    def norm_value(self, W):
+        box, weight, mean, centred = self._parts(W)
+        return weight * W.shape[1] * _sum(mean**2) + box.norm_value(centred)
+
+    def norm_prox(self, W, step):
+        # U and P are orthogonal projections that add up to I, and the box norm's prox stays in the range of P
+        box, weight, mean, centred = self._parts(W)
+        return mean / (1 + 2 * step * weight) + box.norm_prox(centred, step)
+
+    def _conjugate(self, V):
+        box, weight, mean, centred = self._parts(V)
+        return V.shape[1] * _sum(mean**2) / (4 * weight) + box.norm_conjugate(centred)
+
+    def _curvatures(self):
+        prices = [2 * float(eps) for eps in (self.eps_mean, self.eps_between, self.eps_within)]
+        return min(prices), max(prices)
+
+    def bind(self, columns):
+        _check_enough(self, columns)
+        return self
+
+    def check(self):
+        super().check()
+        _check_clusters(self)
+        for name in ("eps_mean", "eps_between", "eps_within"):
+            check_number(self, name, low=0.0, low_open=True, finite=True)
+        if self.eps_within <= self.eps_between:
+            raise ValueError(
+                f"ClusterNorm(eps_between={self.eps_between!r}, eps_within={self.eps_within!r}): differences inside a "
+                "cluster must cost more than those between clusters; give eps_within > eps_between."
+            )
+
+
+@dataclass(eq=False, repr=False)
+class TraceBall(Penalty):
+    """``Omega(W) = 0 if sum_i sigma_i(W) <= radius else inf``, sigma the singular values: low rank as a constraint.
+
+    A constraint has no strength: as part of an `InfimalConvolution` it is what it is under any ``alpha``, and alone it
+    is searched over ``radius``.
+
+    Parameters
+    ----------
+    radius : float, default=1.0
+        > 0.
+
+    References
+    ----------
+    Chen, Liu & Ye (2010), Learning incoherent sparse and low-rank patterns from multiple tasks, KDD.
+    """
+
+    radius: float = 1.0
+    alpha = 1.0
+    has_strength = False
+
+    def value(self, W):
+        total = _sum(for_array(W).singular_values(W))
+        return 0.0 if total <= float(self.radius) * (1 + _rounding(W)) else float("inf")
+
+    def prox(self, W, step):
+        xp = array_namespace(W)
+        U, s, Vh = for_array(W).thin_svd(W)
+        # the projection on a simplex: of the thresholds for so many values, the right number's is the largest
+        counts = xp.arange(1, s.shape[0] + 1, dtype=s.dtype)
+        inside = float(self.radius) * (1 - _rounding(W))
+        threshold = xp.max((xp.cumulative_sum(s) - inside) / counts)
+        if threshold <= 0:
+            return xp.asarray(W, copy=True)
+        s = xp.maximum(s - threshold, 0.0)
+        return (U * (s * (inside / max(_sum(s), inside)))) @ Vh  # rounding of a large s is large against the radius
+
+    def conjugate(self, V):
+        return float(self.radius) * for_array(V).largest_singular_value(V)
+
+    def feasible_scale(self, V):
+        return 1.0
+
+    def alpha_max(self, G):
+        raise NotImplementedError(f"{_NO_STRENGTH}: no alpha makes W = 0 optimal.")
+
+    def alpha_range(self, problem, eps):
+        raise NotImplementedError(f"{_NO_STRENGTH}: search over radius instead of alpha.")
+
+    def check(self):
+        super().check()
+        check_number(self, "radius", low=0.0, low_open=True, finite=True)
+
+
+_NO_STRENGTH = "TraceBall is a constraint and has no strength"
+
+
+def _sum(a):
+    xp = array_namespace(a)
+    return float(xp.sum(a, dtype=xp.float64))
+
+
+def _rounding(W):
+    """A bound of the relative error in the sum of the singular values."""
+    return (8 + sum(W.shape)) * float(array_namespace(W).finfo(W.dtype).eps)
+
+
+def _check_clusters(penalty):
+    n, name = penalty.n_clusters, type(penalty).__name__
+    if isinstance(n, bool) or not isinstance(n, numbers.Integral):
+        raise TypeError(f"{name}(n_clusters={n!r}): n_clusters must be an integer, got {type(n).__name__}.")
+    if n < 1:
+        raise ValueError(f"{name}(n_clusters={n!r}): n_clusters must be at least 1.")
+
+
+def _check_enough(penalty, columns):
+    if 1 < len(columns) < penalty.n_clusters:  # of one task there is nothing to cluster
+        raise ValueError(
+            f"{type(penalty).__name__}(n_clusters={penalty.n_clusters}): the coefficients have {len(columns)} columns "
+            f"(one a task, or one a class of a task); give n_clusters <= {len(columns)}."
+        )
