@@ -171,10 +171,20 @@ class Encoding:
             Z = self.problem.null.Z if Z is None else Z  # a problem in moments has none of its own
             Z = _host(Z) if design.centre is None else _host(Z) - _host(design.shift(design.namespace.asarray(total)))
             intercept, coef = self.free.decode(Z)
-            intercept = intercept + self._offsets
+            intercept = self._centred(intercept + self._offsets)
             blocks[0][self.free.features] += coef
         parts = [np.ascontiguousarray(b.T.astype(design.dtype)) for b in blocks]
         return (parts[0] if len(parts) == 1 else sum(parts)), intercept.astype(design.dtype), parts
+
+    def _centred(self, intercept):
+        """Intercepts with mean 0 over the classes of a softmax task, which are determined but for a constant."""
+        at = 0
+        for target in self.targets:
+            block = slice(at, at + target.width)
+            if target.n_columns > 1:
+                intercept[block] -= intercept[block].mean()
+            at = block.stop
+        return intercept
 
     @property
     def _offsets(self):

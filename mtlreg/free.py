@@ -19,6 +19,7 @@ from mtlreg.task_losses import split_columns
 __all__ = ["FreeDirections"]
 
 MAX_NEWTON = 100
+NEAR = 1e-3  # a gradient this small against its terms
 ORTHOGONAL = 1000  # times the precision: what counts as rounding in U' u
 
 
@@ -55,21 +56,33 @@ class FreeDirections:
             mean = self.design.group_sums(self._ones, w * y, s)[0, :] / xp.where(total > 0, total, xp.ones_like(total))
             constants.append(xp.repeat(s.loss.constant(mean), s.n_columns))
         level = self.design.apply(self._ones, xp.concat(constants)[None, :])
-        right = self.design.adjoint(self.design.U, self._column_weights * level)
-        Z = self._inverse @ xp.permute_dims(right, (1, 0))[:, :, None]
-        return xp.permute_dims(Z[:, :, 0], (1, 0))
+        return self._fit(self.gradient(self._column_weights * level))
 
     def predictor(self, Z):
+        """``U Z``."""
         return self.design.apply(self.design.U, Z)
+
+    def gradient(self, u):
+        """``U' u``: of the losses by Z, for their derivative u."""
+        return self.design.adjoint(self.design.U, u)
 
     def project(self, u):
         """``u`` made orthogonal to U: ``u - weights U (U' weights U)^+ U' u``."""
-        xp = array_namespace(u)
         for _ in range(2):  # the second pass removes the rounding of the first
-            right = xp.permute_dims(self.design.adjoint(self.design.U, u), (1, 0))[:, :, None]
-            Z = xp.permute_dims((self._inverse @ right)[:, :, 0], (1, 0))
-            u = u - self._column_weights * self.predictor(Z)
+            u = u - self._column_weights * self.predictor(self._fit(self.gradient(u)))
         return u
+
+    def step(self, gradient):
+        """The change of Z down a gradient by Z that the losses' largest curvature allows, where it is bounded.
+
+        ``- (U' diag(sup l'' weights) U)^+ gradient``.
+        """
+        xp = array_namespace(gradient)
+        curvature = [
+            xp.full((columns.stop - columns.start,), s.loss.curvature, dtype=gradient.dtype)
+            for s, columns in zip(self.losses.segments, self._slices, strict=True)
+        ]
+        return -self._fit(gradient) / xp.concat(curvature)
 
     def orthogonal(self, u, before):
         """Whether ``U' u`` is zero but for rounding, without which u is no dual point.
@@ -79,7 +92,7 @@ class FreeDirections:
         xp, design = array_namespace(u), self.design
         top = xp.max(xp.abs(before))
         scaled = before / xp.where(top > 0, top, xp.ones_like(top))  # squares would underflow
-        left = xp.abs(design.adjoint(design.U, u))
+        left = xp.abs(self.gradient(u))
         # lengths, not sums of |U_i u_i|: u may be nothing but rounding wherever a sparse direction is not zero
         lengths = design.adjoint(design.U**2, xp.ones_like(u)) * design.adjoint(self._ones, scaled**2)
         return not bool(xp.any(left > ORTHOGONAL * xp.finfo(u.dtype).eps * top * xp.sqrt(lengths)))
@@ -93,7 +106,7 @@ class FreeDirections:
         xp = array_namespace(u)
         still = xp.zeros(sum(b.shape[0] for b in self._by_group(self.zero[0, :])), dtype=u.dtype)
         for _ in range(2):
-            moved = self.predictor(self._newton_step(eta, self.design.adjoint(self.design.U, u), still))
+            moved = self.predictor(self._newton_step(eta, self.gradient(u), still))
             parts = []
             for s in self.losses.segments:
                 step = split_columns(moved[..., s.columns], s.n_columns)
@@ -103,15 +116,12 @@ class FreeDirections:
             u = u + self._column_weights * (parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1))
         return u
 
-    def solve(self, eta, Z, precision=0.0):
-        """The minimising Z for predictors ``eta``, started at ``Z``; also ``converged`` (bool).
-
-        The gradient by Z is brought below ``precision``, relative to the size of its terms, or to rounding.
-        """
+    def solve(self, eta, Z):
+        """The minimising Z for predictors ``eta``, started at ``Z``, but for rounding; also ``converged`` (bool)."""
         xp = array_namespace(eta)
         value, gradient, excess = self._evaluate(eta, Z)
         eps = float(xp.finfo(value.dtype).eps)
-        enough = max(precision, 8 * eps)
+        enough = 8 * eps
         active = excess > enough
         damping = xp.zeros_like(value)
         stalls = xp.zeros_like(value)
@@ -123,11 +133,13 @@ class FreeDirections:
             new_value, new_gradient, new_excess = self._evaluate(eta, trial)
             change, size = new_value - value, xp.abs(value)
             halved = new_excess <= 0.5 * excess
-            # a decrease counts only above rounding; inside it, of which the terms may bring far more than their sum
-            # shows, the gradient decides
-            fell = (change < -4 * eps * size) | ((change <= 4 * eps * size) & (new_excess < excess))
-            good = active & (fell | ((change <= eps**0.5 * size) & halved))
-            settled = (damping == 0) & (excess <= ORTHOGONAL * eps) & ~halved  # nothing but rounding is left
+            # a decrease counts only above rounding; inside it the gradient decides, and near the minimum it may alone,
+            # for the terms of the value bring far more rounding than their sum shows
+            flat = xp.abs(change) <= 4 * eps * size
+            fell = (change < -4 * eps * size) | (flat & (new_excess < excess))
+            good = active & (fell | ((excess <= NEAR) & halved))
+            # a full step of no effect this near: nothing but rounding is left, or the minimum is at infinity
+            settled = (damping == 0) & ~halved & (flat | (excess <= eps**0.5))
             wide = self._to_columns(good)[None, :]
             Z = xp.where(wide, trial, Z)
             gradient = xp.where(wide, new_gradient, gradient)
@@ -150,6 +162,12 @@ class FreeDirections:
 
     # -- pieces -----------------------------------------------------------------------------------------------
 
+    def _fit(self, gradient):
+        """``(U' weights U)^+ gradient``: of ``U' u``, the weighted least squares of ``u / weights`` on U."""
+        xp = array_namespace(gradient)
+        right = xp.permute_dims(gradient, (1, 0))[:, :, None]
+        return xp.permute_dims((self._inverse @ right)[:, :, 0], (1, 0))
+
     def _evaluate(self, eta, Z):
         """Value of every group, gradient of every column, and by group the largest gradient against its terms."""
         xp = array_namespace(eta)
@@ -159,7 +177,7 @@ class FreeDirections:
             [self.design.group_sums(self._ones, losses[..., s.labels], s)[0, :] for s in self.losses.segments]
         )
         u = self._column_weights * self.losses.gradient(self.y, full)
-        gradient = self.design.adjoint(self.design.U, u)
+        gradient = self.gradient(u)
         scale = self.design.adjoint(xp.abs(self.design.U), xp.abs(u))
         excess = xp.max(xp.abs(gradient) / xp.where(scale > 0, scale, xp.ones_like(scale)), axis=0)
         return value, gradient, xp.concat([xp.max(block, axis=1) for block in self._by_group(excess)])

@@ -133,21 +133,21 @@ class Problem:
         """``D W``."""
         return self.design.matvec(self.total(x))
 
-    def smooth(self, eta, Z=None, precision=0.0):
-        """The smooth part at predictors ``eta`` of the penalised coefficients, free directions minimised out.
-
-        ``precision`` is that of the minimum over the free directions, 0 for as exact as can be.
-        """
+    def smooth(self, eta, Z=None):
+        """The smooth part at predictors ``eta`` of the penalised coefficients, free directions minimised out."""
         if self.free is not None:
             # under squared loss the residualised design is orthogonal to U: the best Z is the same for every W
             if self.losses.quadratic and "null" in self._known:
                 Z = self.null.Z
             else:
-                Z, _ = self.free.solve(eta, self.free.zero if Z is None else Z, precision)
+                Z, _ = self.free.solve(eta, self.free.zero if Z is None else Z)
             eta = eta + self.free.predictor(Z)
         value = self._sum(self.weights * self.losses.value(self.y, eta)) + self.constant
-        u = self.column_weights * self.losses.gradient(self.y, eta)
-        return Point(value, Z, u, eta)
+        return Point(value, Z, self.derivative(eta), eta)
+
+    def derivative(self, eta):
+        """Derivative of the losses by every predictor, the part of the free directions included in ``eta``."""
+        return self.column_weights * self.losses.gradient(self.y, eta)
 
     def gradient(self, u):
         """Gradient of the losses by W."""

@@ -22,18 +22,16 @@ def fista(problem, state, *, max_iter, tolerance):
     previous, eta_previous, momentum = x, eta, 1.0
     lipschitz = max(problem.lipschitz(), float(xp.finfo(problem.design.dtype).smallest_normal))
     check_finite(lipschitz)
-    Z, check, n_iter, still = state.Z, 0, 0, 0
+    check, n_iter, still = 0, 0, 0
     yield state
-    precision = _precision(problem, state)
+    free = _free_coefficients(problem, state.Z)
     while True:
         n_iter += 1
         following = 0.5 * (1 + (1 + 4 * momentum**2) ** 0.5)
         beta = (momentum - 1) / following
         momentum = following
         ahead, eta_ahead = x + beta * (x - previous), eta + beta * (eta - eta_previous)
-        point = problem.smooth(eta_ahead, Z, precision)
-        Z = point.Z
-        slope = problem.gradient(point.u)
+        slope = problem.gradient(free.advance(eta_ahead, beta))
         G = problem.spread(slope + problem.pull(problem.total(ahead)))
         previous, eta_previous = x, eta
         while True:
@@ -41,12 +39,12 @@ def fista(problem, state, *, max_iter, tolerance):
             x = penalty.prox(ahead - G / curvature, 1.0 / curvature)
             eta = problem.predictors(x)
             step = x - ahead
-            if _majorised(problem, point, eta, eta_ahead, step, problem.spread(slope), lipschitz, Z):
+            if _majorised(problem, free.point, eta, eta_ahead, step, problem.spread(slope), lipschitz):
                 break
             lipschitz *= 1.5
             check_finite(lipschitz)
         # the momentum points uphill: forget it
-        if float(xp.sum((ahead - x) * (x - previous))) > 0:
+        if curvature * float(xp.sum((ahead - x) * (x - previous))) + free.uphill > 0:
             momentum = 1.0
             if not problem.losses.smooth_bounded:
                 lipschitz *= 0.7  # curvature seen on the way need not be that of the neighbourhood
@@ -54,19 +52,70 @@ def fista(problem, state, *, max_iter, tolerance):
         check += 1
         if check >= CHECK_EVERY or n_iter >= max_iter or still >= 3:
             check = 0
-            state.x, state.Z, state.n_iter, state.stalled = x, Z, n_iter, still >= 3
+            state.x, state.Z, state.n_iter, state.stalled = x, free.Z, n_iter, still >= 3
             yield state
-            Z, precision = state.Z, _precision(problem, state)
+            free.move_to(state.Z)
 
 
-def _precision(problem, state):
-    """How exact the free directions have to be for the present gap; differences of objectives need them exact."""
-    if not problem.losses.smooth_bounded or state.certificate is None:
-        return 0.0
-    return min(1e-4, 1e-3 * state.certificate.gap / max(problem.null.value, 1e-300))
+def _free_coefficients(problem, Z):
+    """What follows the free coefficients: steps of their own, where the curvature is bounded; else exact minima.
+
+    These cost nothing under squared loss, or where there are no free directions.
+    """
+    costly = problem.free is not None and not problem.losses.quadratic
+    return _Stepping(problem, Z) if costly and problem.losses.smooth_bounded else _Minimised(problem, Z)
 
 
-def _majorised(problem, point, eta, eta_ahead, step, slope, lipschitz, Z):
+class _Minimised:
+    """Free coefficients minimised out at every predictor."""
+
+    uphill = 0.0
+
+    def __init__(self, problem, Z):
+        self.problem, self.Z = problem, Z
+
+    def advance(self, eta, beta):
+        """The losses' derivative at predictors ``eta`` of the penalised part."""
+        self.point = self.problem.smooth(eta, self.Z)
+        self.Z = self.point.Z
+        return self.point.u
+
+    def move_to(self, Z):
+        """Go on from the exact minimum that a certificate has found."""
+        self.Z = Z
+
+
+class _Stepping:
+    """Free coefficients that take accelerated gradient steps along with x.
+
+    The columns of D are orthogonal to U under the weights, and with them the steps: each has its own curvature bound.
+    """
+
+    point = None
+
+    def __init__(self, problem, Z):
+        self.problem, self.Z, self.previous, self.slope = problem, Z, Z, 0 * Z
+
+    def advance(self, eta, beta):
+        """The losses' derivative ahead at predictors ``eta`` of the penalised part; Z takes its step there."""
+        free = self.problem.free
+        ahead = self.Z + beta * (self.Z - self.previous)
+        u = self.problem.derivative(eta + free.predictor(ahead))
+        self.slope = free.gradient(u)
+        self.previous, self.Z = self.Z, ahead + free.step(self.slope)
+        return u
+
+    @property
+    def uphill(self):
+        """The part of the free coefficients in the test for a restart."""
+        return float(self.problem.xp.sum(self.slope * (self.Z - self.previous)))
+
+    def move_to(self, Z):
+        """Go on from the exact minimum that a certificate has found, at the same speed."""
+        self.previous, self.Z = self.previous + (Z - self.Z), Z
+
+
+def _majorised(problem, point, eta, eta_ahead, step, slope, lipschitz):
     """Whether the quadratic model with this curvature lies above the smooth part at the new point."""
     xp = problem.xp
     model = 0.5 * lipschitz * float(xp.sum(step * step, dtype=xp.float64))
@@ -77,7 +126,7 @@ def _majorised(problem, point, eta, eta_ahead, step, slope, lipschitz, Z):
             0.5 * float(xp.sum(problem.curvature(None) * moved() ** 2, dtype=xp.float64)) <= model * (1 + 1e-6)
             for moved in (lambda: eta - eta_ahead, lambda: problem.predictors(step))
         )
-    following = problem.smooth(eta, Z)
+    following = problem.smooth(eta, point.Z)
     divergence = following.value - point.value - float(xp.sum(slope * step, dtype=xp.float64))
     if divergence <= model:
         return True
