@@ -18,6 +18,7 @@ from mtlreg.penalties import (
     ClusterNorm,
     Coupled,
     Dirty,
+    FusedSqrt,
     Graph,
     GraphFused,
     HomogeneousPenalty,
@@ -28,6 +29,7 @@ from mtlreg.penalties import (
     Penalty,
     SparseGroup,
     SpectralBoxNorm,
+    SqrtL1Fused,
     SquaredTraceNorm,
     TemporalSmooth,
     TotalVariation,
@@ -116,6 +118,16 @@ CHECKED = {
         BlockPower(0.4, 0.5, q=1.0),
         BlockPower(0.4, 0.9, q=INF),
         BlockPower(0.4, 0.1, 3.0),
+    ],
+    "FusedSqrt": [
+        FusedSqrt(0.4),
+        FusedSqrt(0.4, fused_ratio=0.0),
+        FusedSqrt(0.4, 0.8, order=[2, 5, 0, 3, 1, 4, *range(6, 11)]),
+    ],
+    "SqrtL1Fused": [
+        SqrtL1Fused(0.4),
+        SqrtL1Fused(0.4, alpha_fused=0.0),
+        SqrtL1Fused(0.4, 0.2, order=[2, 5, 0, 3, 1, 4, *range(6, 11)]),
     ],
     "TotalVariation": [
         TotalVariation(0.4),

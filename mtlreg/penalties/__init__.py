@@ -3,6 +3,7 @@
 from mtlreg.penalties._base import HomogeneousPenalty, Penalty
 from mtlreg.penalties.combinators import Chain, InfimalConvolution, Transposed
 from mtlreg.penalties.concave import BlockLog, BlockMCP, BlockPower, BlockSCAD, CappedL1
+from mtlreg.penalties.concave_fused import FusedSqrt, SqrtL1Fused
 from mtlreg.penalties.differences import GraphFused, TotalVariation
 from mtlreg.penalties.dirty import Dirty
 from mtlreg.penalties.quadratic import Coupled, Graph, MeanRegularized, TemporalSmooth
@@ -23,6 +24,7 @@ __all__ = [
     "Coupled",
     "Dirty",
     "Graph",
+    "FusedSqrt",
     "GraphFused",
     "HomogeneousPenalty",
     "InfimalConvolution",
@@ -31,6 +33,7 @@ __all__ = [
     "MeanRegularized",
     "Penalty",
     "SparseGroup",
+    "SqrtL1Fused",
     "SpectralBoxNorm",
     "SquaredTraceNorm",
     "TemporalSmooth",
