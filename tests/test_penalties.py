@@ -225,6 +225,32 @@ class LowConjugate(L21):
         return 0.5 * super().conjugate(V)
 
 
+class WrongSlope(BlockMCP):
+    def _slope(self, g):
+        return 0.999 * super()._slope(g)
+
+
+class BelowItsTangent(BlockMCP):
+    def _phi(self, g):
+        return g + 0.1 * g**2
+
+    def _slope(self, g):
+        return 1 + 0.2 * g
+
+
+class OtherStart(BlockLog):
+    def _phi(self, g):
+        return 2 * super()._phi(g)
+
+    def _slope(self, g):
+        return 2 * super()._slope(g)
+
+
+class WrongAlphaMax(BlockSCAD):
+    def alpha_max(self, G):
+        return 1.01 * super().alpha_max(G)
+
+
 class Negative(L21):
     def norm_value(self, W):
         return super().norm_value(W) - 1.0
@@ -295,6 +321,20 @@ BROKEN = [
 def test_check_penalty_finds_what_is_broken(cls, message):
     with pytest.raises(AssertionError, match=message):
         check_penalty(cls(alpha=0.4, alpha_ridge=0.3 if cls is LowConjugate else 0.0))
+
+
+@pytest.mark.parametrize(
+    ("cls", "message"),
+    [
+        (WrongSlope, "slope of row|above its majorant"),
+        (BelowItsTangent, "not concave|above its majorant"),
+        (OtherStart, "not 1 or inf"),
+        (WrongAlphaMax, "not exact"),
+    ],
+)
+def test_check_penalty_finds_what_is_broken_in_concave_ones(cls, message):
+    with pytest.raises(AssertionError, match=message):
+        check_penalty(cls(alpha=0.4))
 
 
 # -- a penalty of one's own ---------------------------------------------------------------------------------------
