@@ -14,7 +14,7 @@ DIAGONAL = ("two tasks, each with\na feature of its own", np.diag)
 
 
 def show_penalty(penalty, data=None, share=0.3, balls=(ONE_FEATURE, ONE_TASK)):
-    """Draw the unit balls of a penalty and the coefficients it fits.
+    """Draw the unit balls of a penalty (if it is not convex, its price for a row) and the coefficients it fits.
 
     Parameters
     ----------
@@ -44,19 +44,14 @@ def show_penalty(penalty, data=None, share=0.3, balls=(ONE_FEATURE, ONE_TASK)):
 
 
 def draw(fig: Figure, penalty, parts, balls):
-    """Two balls on the left, a heat map for each of ``parts`` (name -> coefficients) on the right."""
+    """Two balls or prices on the left, a heat map for each of ``parts`` (name -> coefficients) on the right."""
     grid = fig.add_gridspec(len(parts), 3, width_ratios=[1, 1, 3])
-    for column, (words, place) in enumerate(balls):
-        ax = fig.add_subplot(grid[:, column])
-        points = unit_ball(penalty, place)
-        ax.fill(*points.T, color="C0", alpha=0.25)
-        ax.plot(*points.T, color="C0")
-        ax.axhline(0, color="0.7", linewidth=0.8)
-        ax.axvline(0, color="0.7", linewidth=0.8)
-        ax.set(aspect="equal", xticks=[], yticks=[], title=words)
-        ax.title.set_fontsize(10)
-        ax.margins(0.12)
-        ax.spines[:].set_visible(False)
+    left = [fig.add_subplot(grid[:, column]) for column in (0, 1)]
+    if penalty.convex:
+        for ax, (words, place) in zip(left, balls, strict=True):
+            draw_ball(ax, words, unit_ball(penalty, place))
+    else:
+        draw_prices(*left, penalty)
     limit = max(np.abs(part).max() for part in parts.values())
     for row, (name, part) in enumerate(parts.items()):
         ax = fig.add_subplot(grid[row, 2])
@@ -65,6 +60,36 @@ def draw(fig: Figure, penalty, parts, balls):
         ax.set_title("fitted" if name == "coef" else name, fontsize=10)
     ax.set_xlabel("features")
     return fig
+
+
+def draw_ball(ax, words, points):
+    """The set that points enclose."""
+    ax.fill(*points.T, color="C0", alpha=0.25)
+    ax.plot(*points.T, color="C0")
+    ax.axhline(0, color="0.7", linewidth=0.8)
+    ax.axvline(0, color="0.7", linewidth=0.8)
+    ax.set(aspect="equal", xticks=[], yticks=[], title=words)
+    ax.title.set_fontsize(10)
+    ax.margins(0.12)
+    ax.spines[:].set_visible(False)
+
+
+def draw_prices(whole, more, penalty):
+    """The price of a row of one coefficient, and its slope; dashed those of the norm from which the fit starts."""
+    penalty = penalty.with_alpha(1.0)
+    sizes = np.linspace(0.01, 5, 200)
+    prices = np.array([penalty.value(np.array([[g]])) for g in sizes])
+    norms = np.array([penalty.majorant().value(np.array([[g]])) for g in sizes])
+    slopes = [penalty.slopes(np.array([[g]]))[0] * norm / g for g, norm in zip(sizes, norms, strict=True)]
+    for ax, solid, dashed, words in [
+        (whole, prices, norms, "price of a row\nby its size"),
+        (more, slopes, norms / sizes, "slope"),
+    ]:
+        ax.plot(sizes, solid, color="C0")
+        ax.plot(sizes, dashed, color="0.5", linestyle="--", linewidth=1)
+        ax.set(xticks=[0], yticks=[0], ylim=(0, 1.6 * max(dashed[0], prices.max() * (ax is whole))), title=words)
+        ax.title.set_fontsize(10)
+        ax.spines[["top", "right"]].set_visible(False)
 
 
 def unit_ball(penalty, place):

@@ -201,7 +201,7 @@ def task_pairs(edges, n_tasks, n_columns):
 
 def edges_of(penalty, n_columns):
     """The pairs of columns whose differences a penalty of tasks 0, 1, ... pays for: (column, column, weight)."""
-    if type(penalty).__name__ == "TotalVariation":
+    if hasattr(penalty, "order"):
         order = penalty.order or range(n_columns)
         return task_pairs([(s, t, 1.0) for s, t in pairwise(order)], len(order), n_columns)
     n_tasks = 1 + max(max(s, t) for s, t, _ in penalty.graph)
@@ -244,6 +244,16 @@ def omega(penalty, parts):
         return quadratic(penalty, W, lambda a: np.sum(a**2)) + getattr(penalty, "alpha_l1", 0) * np.sum(np.abs(W))
     if kind == "Transposed":
         return omega(scaled(penalty.penalty, penalty.alpha), [W.T])
+    if kind == "RowWeighted":
+        rows = [penalty.weights[j] * omega(penalty.penalty, [W[j : j + 1]]) for j in range(len(W))]
+        return penalty.alpha * sum(rows)
+    if kind in ("FusedSqrt", "SqrtL1Fused"):
+        differences = [sum(abs(w[s] - w[t]) for s, t, _ in edges_of(penalty, len(w))) for w in W]
+        sizes = np.abs(W).sum(axis=1)
+        if kind == "SqrtL1Fused":
+            return penalty.alpha * np.sqrt(sizes).sum() + penalty.alpha_fused * sum(differences)
+        ratio = penalty.fused_ratio
+        return penalty.alpha * np.sqrt(ratio * np.array(differences) + (1 - ratio) * sizes).sum()
     if kind in CONCAVE:
         norms = [np.linalg.norm(w, CONCAVE_EXPONENTS.get(kind) or penalty.q) for w in W]
         return penalty.alpha * sum(CONCAVE[kind](penalty, g) for g in norms)
@@ -270,6 +280,10 @@ def convex_omega(penalty, parts):
         value, constraints = convex_omega(scaled(penalty.penalty, penalty.alpha), parts)
         return value + quadratic(penalty.coupling, sum(parts), cp.sum_squares), constraints
     (W,) = parts
+    if kind == "RowWeighted":
+        pairs = [convex_omega(penalty.penalty, [W[j : j + 1]]) for j in range(W.shape[0])]
+        value = sum(w * value for w, (value, _) in zip(penalty.weights, pairs, strict=True))
+        return penalty.alpha * value, [c for _, some in pairs for c in some]
     if kind in QUADRATIC:
         l1 = getattr(penalty, "alpha_l1", 0) * cp.sum(cp.abs(W))
         return quadratic(penalty, W, cp.sum_squares) + l1, []

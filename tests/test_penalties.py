@@ -18,6 +18,7 @@ from mtlreg.penalties import (
     ClusterNorm,
     Coupled,
     Dirty,
+    FusedSqrt,
     Graph,
     GraphFused,
     HomogeneousPenalty,
@@ -28,6 +29,7 @@ from mtlreg.penalties import (
     Penalty,
     SparseGroup,
     SpectralBoxNorm,
+    SqrtL1Fused,
     SquaredTraceNorm,
     TemporalSmooth,
     TotalVariation,
@@ -116,6 +118,16 @@ CHECKED = {
         BlockPower(0.4, 0.5, q=1.0),
         BlockPower(0.4, 0.9, q=INF),
         BlockPower(0.4, 0.1, 3.0),
+    ],
+    "FusedSqrt": [
+        FusedSqrt(0.4),
+        FusedSqrt(0.4, fused_ratio=0.0),
+        FusedSqrt(0.4, 0.8, order=[2, 5, 0, 3, 1, 4, *range(6, 11)]),
+    ],
+    "SqrtL1Fused": [
+        SqrtL1Fused(0.4),
+        SqrtL1Fused(0.4, alpha_fused=0.0),
+        SqrtL1Fused(0.4, 0.2, order=[2, 5, 0, 3, 1, 4, *range(6, 11)]),
     ],
     "TotalVariation": [
         TotalVariation(0.4),
@@ -213,6 +225,32 @@ class LowConjugate(L21):
         return 0.5 * super().conjugate(V)
 
 
+class WrongSlope(BlockMCP):
+    def _slope(self, g):
+        return 0.999 * super()._slope(g)
+
+
+class BelowItsTangent(BlockMCP):
+    def _phi(self, g):
+        return g + 0.1 * g**2
+
+    def _slope(self, g):
+        return 1 + 0.2 * g
+
+
+class OtherStart(BlockLog):
+    def _phi(self, g):
+        return 2 * super()._phi(g)
+
+    def _slope(self, g):
+        return 2 * super()._slope(g)
+
+
+class WrongAlphaMax(BlockSCAD):
+    def alpha_max(self, G):
+        return 1.01 * super().alpha_max(G)
+
+
 class Negative(L21):
     def norm_value(self, W):
         return super().norm_value(W) - 1.0
@@ -283,6 +321,20 @@ BROKEN = [
 def test_check_penalty_finds_what_is_broken(cls, message):
     with pytest.raises(AssertionError, match=message):
         check_penalty(cls(alpha=0.4, alpha_ridge=0.3 if cls is LowConjugate else 0.0))
+
+
+@pytest.mark.parametrize(
+    ("cls", "message"),
+    [
+        (WrongSlope, "slope of row|above its majorant"),
+        (BelowItsTangent, "not concave|above its majorant"),
+        (OtherStart, "not 1 or inf"),
+        (WrongAlphaMax, "not exact"),
+    ],
+)
+def test_check_penalty_finds_what_is_broken_in_concave_ones(cls, message):
+    with pytest.raises(AssertionError, match=message):
+        check_penalty(cls(alpha=0.4))
 
 
 # -- a penalty of one's own ---------------------------------------------------------------------------------------

@@ -130,10 +130,8 @@ components_ : dict
     penalised (``feature_weights`` 0) are in the first part.
 n_iter_ : int
 dual_gap_ : float
-    Certified bound on ``objective_`` minus the optimum; NaN if the penalty is not convex.
-stationarity_ : float
-    Only if the penalty is not convex: the gap in the convex problem that majorises it at ``coef_``, 0 where these are
-    stationary.
+    Certified bound on ``objective_`` minus the optimum. NaN if the penalty is not convex; then ``stationarity_`` is
+    there, the gap in the convex problem that majorises it at ``coef_``, 0 where these are stationary.
 objective_ : float
 converged_ : bool
     Whether the gap (or ``stationarity_``) asked for was reached.

@@ -3,6 +3,7 @@
 from mtlreg.penalties._base import HomogeneousPenalty, Penalty
 from mtlreg.penalties.combinators import Chain, InfimalConvolution, Transposed
 from mtlreg.penalties.concave import BlockLog, BlockMCP, BlockPower, BlockSCAD, CappedL1
+from mtlreg.penalties.concave_fused import FusedSqrt, SqrtL1Fused
 from mtlreg.penalties.differences import GraphFused, TotalVariation
 from mtlreg.penalties.dirty import Dirty
 from mtlreg.penalties.quadratic import Coupled, Graph, MeanRegularized, TemporalSmooth
@@ -25,6 +26,7 @@ __all__ = [
     "ClusterNorm",
     "Coupled",
     "Dirty",
+    "FusedSqrt",
     "Graph",
     "GraphFused",
     "HomogeneousPenalty",
@@ -34,6 +36,7 @@ __all__ = [
     "RowWeighted",
     "SparseGroup",
     "SpectralBoxNorm",
+    "SqrtL1Fused",
     "SquaredTraceNorm",
     "TemporalSmooth",
     "TotalVariation",

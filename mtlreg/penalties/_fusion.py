@@ -51,9 +51,14 @@ class Fusion:
     def value(self, W):
         """The sum of differences."""
         xp = array_namespace(W)
+        return float(xp.sum(self.row_values(W), dtype=xp.float64))
+
+    def row_values(self, W):
+        """That of every row of W."""
+        xp = array_namespace(W)
         heads, tails = (xp.take(W, xp.asarray(self.edges[:, k]), axis=1) for k in (0, 1))
         differences = xp.abs(heads - xp.asarray(self.signs, dtype=W.dtype) * tails)
-        return float(xp.sum(differences * xp.asarray(self.weights, dtype=W.dtype), dtype=xp.float64))
+        return xp.sum(differences * xp.asarray(self.weights, dtype=W.dtype), axis=1)
 
     def prox(self, W, strength):
         """Prox of ``strength`` times the sum of differences."""

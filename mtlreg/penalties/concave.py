@@ -76,7 +76,7 @@ class SteepRows(ConcaveRows):
 
     def alpha_range(self, problem, eps):
         # from the largest on the convex start is zero, and so is all that follows
-        top = L1Lq(1.0, float(self.q)).alpha_max(problem.null_gradient)
+        top = self.with_alpha(1.0).majorant().alpha_max(problem.null_gradient)
         return eps * top, top
 
 

@@ -89,6 +89,10 @@ class TotalVariation(DifferencesPenalty):
     def _has_null_columns(self):
         return not self.alpha_ridge and not self.positive
 
+    def row_values(self, W):
+        """The sum of differences of every row, without alpha."""
+        return self._fusion(W).row_values(W)
+
     def norm_value(self, W):
         xp = array_namespace(W)
         if self.positive and bool(xp.any(W < 0)):

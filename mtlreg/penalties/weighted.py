@@ -11,6 +11,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from mtlreg.penalties._base import HomogeneousPenalty
+from mtlreg.penalties.combinators import Chain
 
 __all__ = ["RowWeighted"]
 
@@ -26,7 +27,7 @@ class RowWeighted(HomogeneousPenalty):
     ----------
     penalty : HomogeneousPenalty
         What may stand in a `Chain`, without a ridge of its own: `L1`, `L21`, `L1Linf`, `L1Lq`, `SparseGroup`,
-        `TotalVariation`, `GraphFused` or `TreeGroups`.
+        `TotalVariation`, `GraphFused` or `TreeGroups`; or a `Chain` of them.
     weights : array-like of shape (n_features,)
         Finite and > 0.
     alpha : float, default=1.0
@@ -121,7 +122,7 @@ class RowWeighted(HomogeneousPenalty):
         self.penalty.check_in_chain()
 
     def _check_own(self):
-        if not isinstance(self.penalty, HomogeneousPenalty) or self.penalty.chain_rank is None:
+        if not isinstance(self.penalty, Chain) and getattr(self.penalty, "chain_rank", None) is None:
             raise TypeError(f"RowWeighted(penalty=...) needs a sum over rows, such as L1(), got {self.penalty!r}.")
         super().check()
         if self.penalty.alpha_ridge:

@@ -79,7 +79,8 @@ def _check_start(penalty, W, name):
     c = penalty.slopes(0 * W)
     require(bool(((c == 1) | (c == np.inf)).all()), f"{name}: the slope at zero is {c[0]}, not 1 or inf")
     null = penalty.with_alpha(0.0)
-    require(null.value(W) == 0 and bool((null.slopes(W) == 1).all()), f"{name}: alpha = 0 is not free")
+    free = not null.null or null.value(W) == 0 and bool((null.slopes(W) == 1).all())
+    require(free, f"{name}: alpha = 0 is not free")
 
 
 def _check_alpha_max(penalty, shape, rng, name):
