@@ -231,6 +231,11 @@ def omega_of_structure(penalty, W, absolute, total, norm):
 STRUCTURED = ("TotalVariation", "GraphFused", "TreeGroups")
 
 
+def links(chain):
+    """The penalties of a chain, whose entries may have names."""
+    return [entry[1] if isinstance(entry, tuple) else entry for entry in chain.parts]
+
+
 def omega(penalty, parts):
     """The penalty of a list of matrices (one, unless it is compound) by NumPy."""
     kind = type(penalty).__name__
@@ -248,8 +253,10 @@ def omega(penalty, parts):
         norms = [np.linalg.norm(w, CONCAVE_EXPONENTS.get(kind) or penalty.q) for w in W]
         return penalty.alpha * sum(CONCAVE[kind](penalty, g) for g in norms)
     ridge = getattr(penalty, "alpha_ridge", 0) / 2 * np.sum(W**2)
+    if kind == "RowWeighted":
+        return ridge + omega(scaled(penalty.penalty, penalty.alpha), [np.diag(penalty.weights) @ W])
     if kind == "Chain":
-        return ridge + penalty.alpha * sum(omega(p, [W]) for p in penalty.parts)
+        return ridge + penalty.alpha * sum(omega(p, [W]) for p in links(penalty))
     if (value := spectral(penalty, W)) is not None:
         return ridge + value
     if getattr(penalty, "positive", False) and (W < 0).any():
@@ -276,8 +283,11 @@ def convex_omega(penalty, parts):
     if kind == "Transposed":
         return convex_omega(scaled(penalty.penalty, penalty.alpha), [W.T])
     ridge = getattr(penalty, "alpha_ridge", 0) / 2 * cp.sum_squares(W)
+    if kind == "RowWeighted":
+        value, constraints = convex_omega(scaled(penalty.penalty, penalty.alpha), [np.diag(penalty.weights) @ W])
+        return ridge + value, constraints
     if kind == "Chain":
-        pairs = [convex_omega(p, [W]) for p in penalty.parts]
+        pairs = [convex_omega(p, [W]) for p in links(penalty)]
         return ridge + penalty.alpha * sum(v for v, _ in pairs), [c for _, some in pairs for c in some]
     if (both := convex_spectral(penalty, W)) is not None:
         return ridge + both[0], both[1]
@@ -294,7 +304,7 @@ def convex_omega(penalty, parts):
 def into_domain(penalty, W):
     """W with the solver's rounding removed, where the penalty is infinite there."""
     kind = type(penalty).__name__
-    inner = penalty.penalty if kind in ("Transposed", "Coupled") else penalty.parts[0] if kind == "Chain" else penalty
+    inner = penalty.penalty if kind in ("Transposed", "Coupled") else links(penalty)[0] if kind == "Chain" else penalty
     if kind == "TraceBall":
         return W * min(1, penalty.radius / max(np.linalg.norm(W, "nuc"), 1e-300))
     return np.maximum(W, 0) if getattr(inner, "constrained", False) else W

@@ -18,6 +18,7 @@ from mtlreg import (
     L1Lq,
     MultiTaskClassifier,
     MultiTaskRegressor,
+    RowWeighted,
     SparseGroup,
     SpectralBoxNorm,
     SquaredTraceNorm,
@@ -32,6 +33,7 @@ from mtlreg import (
 N_TASKS, N_FEATURES = 3, 6
 
 GRAPH = [(0, 1, 1.0), (1, 2, -0.7), (0, 2, 2.0)]  # no signs of the tasks make all weights positive
+ROWS = [2.0, 0.5, 1.0, 0.1, 1.5, 1.0]  # weights of the features
 TREE = [((0, 1), 0.8), ((2,), 0.5), ((0,), 0.2), ((0, 1, 2), 1.0)]
 
 PENALTIES = {
@@ -62,6 +64,7 @@ PENALTIES = {
     "fused sparse group": Chain([TotalVariation(0.6, order=[2, 0, 1]), L1(0.3), L21(0.5)]),
     "graph fused": GraphFused(graph=GRAPH),
     "tree": TreeGroups(tree=TREE),
+    "weighted fused": Chain([TotalVariation(0.6, order=[2, 0, 1]), RowWeighted(L1(0.3), ROWS)]),
     "tasks sparse": Transposed(SparseGroup(entry_ratio=0.3, alpha_ridge=0.05)),
     "trace norm": TraceNorm(),
     "squared trace norm": SquaredTraceNorm(),
@@ -99,6 +102,11 @@ MORE_PENALTIES = {
     "graph fused balanced": GraphFused(graph=[(0, 1, 1.0), (1, 2, -0.7), (0, 2, -2.0)], fused_ratio=1.0),
     "graph fused path+ridge": GraphFused(graph=[(0, 2, 1.0), (2, 1, -0.7)], fused_ratio=0.8, alpha_ridge=0.05),
     "graph fused rows": Chain([GraphFused(graph=GRAPH), L21(0.5)]),
+    "weighted rows": RowWeighted(L21(), ROWS),
+    "weighted rows+ridge positive": RowWeighted(L1(positive=True), ROWS, alpha_ridge=0.05),
+    "weighted differences": RowWeighted(TotalVariation(order=[2, 0, 1]), ROWS),
+    "weighted, both": Chain([("a", RowWeighted(GraphFused(graph=GRAPH), ROWS)), ("b", RowWeighted(L21(), ROWS[::-1]))]),
+    "weighted split": InfimalConvolution([("a", RowWeighted(L21(), ROWS)), ("b", L1(0.8))]),
     "tree+ridge": TreeGroups(tree=TREE, alpha_ridge=0.05),
     "tree, entries": Chain([L1(0.3), TreeGroups(tree=TREE)]),
     "fused and dense": InfimalConvolution([("a", GraphFused(1.3, graph=GRAPH)), ("b", L21(1.2))]),

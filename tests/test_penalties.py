@@ -26,6 +26,7 @@ from mtlreg.penalties import (
     L1Lq,
     MeanRegularized,
     Penalty,
+    RowWeighted,
     SparseGroup,
     SpectralBoxNorm,
     SquaredTraceNorm,
@@ -51,6 +52,9 @@ def variants(cls, *settings):
 # of 11 tasks, without signs of the tasks that make all weights positive
 GRAPH = [(0, 1, 1.0), (1, 2, -2.0), (0, 2, 0.5), (2, 3, 1.0), (3, 4, -0.3), (4, 7, 1.0), (7, 8, 1.0), (8, 10, 2.0)]
 TREE = [[0, 1, [4, 7]], [[2], [3]], [5, 6, 8, 9], 10]
+
+# weights of the rows of W
+ROWS = [3.0, 0.2, 1.0, 1.0, 0.5, 2.0, 0.01, 7.0, 1.5]
 
 CHECKED = {
     "L1": variants(L1, {"alpha": 0.3}),
@@ -144,6 +148,20 @@ CHECKED = {
         Transposed(SpectralBoxNorm(0.4)),
         Transposed(SparseGroup(0.4, positive=True, alpha_ridge=0.1)),
     ],
+    "RowWeighted": [
+        RowWeighted(L1(0.3), ROWS),
+        RowWeighted(L21(0.4), np.array(ROWS), 0.7, alpha_ridge=0.2),
+        RowWeighted(L1Lq(0.4, q=3.0, positive=True), ROWS),
+        RowWeighted(SparseGroup(0.4), ROWS),
+        RowWeighted(TotalVariation(0.4), ROWS),
+        RowWeighted(TotalVariation(0.4, positive=True), ROWS, alpha_ridge=0.2),
+        RowWeighted(GraphFused(0.4, GRAPH), ROWS),
+        RowWeighted(TreeGroups(0.4, TREE), ROWS, alpha_ridge=0.2),
+        Chain([RowWeighted(L1(0.3), ROWS), L21(0.5)], alpha=0.7),
+        Chain([("jumps", RowWeighted(TotalVariation(0.4), ROWS[::-1])), RowWeighted(L1(0.3), ROWS)], alpha_ridge=0.1),
+        Chain([RowWeighted(TotalVariation(0.4, positive=True), ROWS), L1(0.3, positive=True)]),
+        Chain([TotalVariation(0.4), RowWeighted(L1(1.0), ROWS, 0.0)]),
+    ],
 }
 ABSTRACT = {"Penalty", "HomogeneousPenalty"}
 
@@ -153,20 +171,21 @@ def test_every_public_penalty_is_checked():
     assert all(type(one).__name__ in (name, "Chain") for name, some in CHECKED.items() for one in some)
 
 
-@pytest.mark.parametrize(
-    "penalty", [p for some in CHECKED.values() for p in some], ids=lambda p: " ".join(repr(p).split())
-)
-def test_check_penalty(penalty):
-    check_penalty(penalty)
+# those with a weight for every row want so many rows
+SIZED = [(p, len(ROWS) if name == "RowWeighted" else None) for name, some in CHECKED.items() for p in some]
+
+
+@pytest.mark.parametrize(("penalty", "n_rows"), SIZED, ids=lambda p: " ".join(repr(p).split()))
+def test_check_penalty(penalty, n_rows):
+    for shape in ((n_rows, 4), (n_rows, 1)) if n_rows else (None,):
+        check_penalty(penalty, shape)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 6))
-@pytest.mark.parametrize(
-    "penalty", [p for some in CHECKED.values() for p in some], ids=lambda p: " ".join(repr(p).split())
-)
-def test_check_penalty_further(penalty, seed):
-    check_penalty(penalty, (30, 11), seed)
+@pytest.mark.parametrize(("penalty", "n_rows"), SIZED, ids=lambda p: " ".join(repr(p).split()))
+def test_check_penalty_further(penalty, n_rows, seed):
+    check_penalty(penalty, (n_rows or 30, 11), seed)
 
 
 # -- the check finds what is wrong --------------------------------------------------------------------------------
@@ -327,6 +346,9 @@ EQUAL = [
     (Transposed(L1(), 0.6), L1(0.6)),
     (Transposed(TraceNorm(), 0.6), TraceNorm(0.6)),
     (Transposed(Transposed(L21()), 0.6), L21(0.6)),
+    (RowWeighted(L21(2.0), [0.5] * 8, 0.6), L21(0.6)),
+    (RowWeighted(RowWeighted(L1(), ROWS[:8]), [2.0] * 8, 0.6), RowWeighted(L1(2.0), ROWS[:8], 0.6)),
+    (Chain([RowWeighted(L1(2.0), [0.5] * 8), L21(0.5)], alpha=0.6), Chain([L1(), L21(0.5)], alpha=0.6)),
 ]
 
 
