@@ -64,7 +64,7 @@ PENALTIES = {
     "fused sparse group": Chain([TotalVariation(0.6, order=[2, 0, 1]), L1(0.3), L21(0.5)]),
     "graph fused": GraphFused(graph=GRAPH),
     "tree": TreeGroups(tree=TREE),
-    "weighted fused": Chain([TotalVariation(0.6), RowWeighted(L1(0.3), ROWS)]),
+    "weighted fused": Chain([TotalVariation(0.6, order=[2, 0, 1]), RowWeighted(L1(0.3), ROWS)]),
     "tasks sparse": Transposed(SparseGroup(entry_ratio=0.3, alpha_ridge=0.05)),
     "trace norm": TraceNorm(),
     "squared trace norm": SquaredTraceNorm(),
