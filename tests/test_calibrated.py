@@ -123,8 +123,15 @@ def degenerate():
     }
 
 
-@pytest.mark.parametrize("penalty", SOME)
-@pytest.mark.parametrize("case", degenerate())
+def some_degenerate():
+    """Every case and every penalty; the other pairs are slow."""
+    for i, case in enumerate(degenerate()):
+        for j, penalty in enumerate(SOME):
+            marks = [] if (i + j) % 4 == 0 else [pytest.mark.slow]
+            yield pytest.param(case, penalty, id=f"{case}-{penalty}", marks=marks)
+
+
+@pytest.mark.parametrize(("case", "penalty"), list(some_degenerate()))
 def test_degenerate_data(case, penalty):
     X, Y, parameters = degenerate()[case]
     penalty = SOME[penalty]

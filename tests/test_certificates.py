@@ -245,7 +245,8 @@ def pairs():
         for j, design in enumerate(DESIGNS):
             loss = list(LOSSES)[(i + 2 * j) % len(LOSSES)]
             loss = "squared" if loss == "softmax" and leaves_free(PENALTIES[penalty]) else loss
-            yield pytest.param(penalty, loss, design, (i + j) % 4 == 0, id=f"{penalty}-{loss}-{design}")
+            marks = [] if (i + j) % 3 == 0 else [pytest.mark.slow]
+            yield pytest.param(penalty, loss, design, (i + j) % 4 == 0, id=f"{penalty}-{loss}-{design}", marks=marks)
 
 
 @pytest.mark.parametrize(("penalty", "loss", "design", "every"), list(pairs()))

@@ -111,10 +111,27 @@ def with_tasks(estimator):
         BlockSparseClassifier(),
         MultiTaskRegressor(penalty=L21(0.01)),
         MultiTaskClassifier(penalty=L21(0.01)),
-        *(cls(alpha=0.01) for cls in STRUCTURED),
+        *(cls(alpha=0.01) for cls in STRUCTURED[::5]),
     ]
 )
 def test_shared_rows(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks([cls(alpha=0.01) for cls in STRUCTURED])
+def test_shared_rows_under_every_name(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Task .* has only one class:UserWarning")
+@parametrize_with_checks(
+    [with_tasks(cls(alpha=0.1)) for cls in STRUCTURED if is_regressor(cls())],
+    expected_failed_checks=expected_failures,
+    **STRICT,
+)
+def test_task_column_under_every_name(estimator, check):
     check(estimator)
 
 
@@ -139,7 +156,6 @@ def test_search(estimator, check):
         with_tasks(BlockSparseClassifier(0.1)),
         with_tasks(MultiTaskRegressor(L21(0.01))),
         with_tasks(MultiTaskClassifier(L21(0.1), multi_class="ovr")),
-        *(with_tasks(cls(alpha=0.1)) for cls in STRUCTURED if is_regressor(cls())),
     ],
     expected_failed_checks=expected_failures,
     **STRICT,
