@@ -139,6 +139,10 @@ class CalibratedProblem(Problem):
 
     # -- variants --------------------------------------------------------------------------------------------
 
+    def with_design(self, design, penalty):
+        known = {"floor": self.floor, "squares": self.squares}
+        return CalibratedProblem(design, self.losses, self.y, self.weights, penalty, **known)
+
     def restated(self, design, losses, y, weights, squares):
         xp = self.xp
         left = xp.clip(squares - xp.sum(y * y, axis=0, dtype=xp.float64), min=0.0)

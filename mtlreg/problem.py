@@ -309,6 +309,10 @@ class Problem:
 
         return Reweighted(self, weights)
 
+    def with_design(self, design, penalty):
+        """The same labels for other coefficients: another design, with its free directions, and their penalty."""
+        return Problem(design, self.losses, self.y, self.weights, penalty, self.constant)
+
     def restrict(self, features):
         """The problem with all other rows of W held at zero. Its null model is the same."""
         other = copy.copy(self)

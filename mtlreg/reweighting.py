@@ -12,7 +12,7 @@ import copy
 import numpy as np
 
 from mtlreg.designs import StackedDesign
-from mtlreg.problem import Certificate, Problem
+from mtlreg.problem import Certificate
 from mtlreg.scaling import dense_columns, orthonormal
 from mtlreg.solvers._base import State
 from mtlreg.solvers.descent import has_sweeps
@@ -61,8 +61,7 @@ class Reweighted:
         else:
             design.U = xp.asarray(self._freed.U, dtype=design.dtype)
             design.residualise(original.column_weights)
-            data = original.losses, original.y, original.weights
-            self.problem = Problem(design, *data, penalty, original.constant)
+            self.problem = original.with_design(design, penalty)
 
     @property
     def attained(self):
