@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestRegressor
 
-from mtlreg import MultiTaskRegressor, PathSearchCV, melt
+from mtlreg import L1, MultiTaskRegressor, PathSearchCV, melt, task_graph, task_tree
 from mtlreg.__main__ import digits_tasks, few_per_digit, main
 from mtlreg.compare import DEFAULT_FAMILIES, FAMILIES, compare
 from mtlreg.datasets import make_block_sparse
@@ -70,23 +70,45 @@ def test_as_plain_objects(comparison):
     assert comparison.task_frame().shape == (5, 3)
 
 
-def test_every_family_in_both_layouts(data):
-    X, Y = data
-    X_long, y_long = melt(X, Y)
-    for table in ({"X": X, "y": Y}, {"X": X_long, "y": y_long, "task_feature": -1}):
-        found = compare(**table, families="all", cv=2, n_alphas=2, inner_cv=2)
-        assert [r.name for r in found.results] == list(FAMILIES)
-        assert np.isfinite([r.overall["macro"] for r in found.results]).all()
-
-
-def test_families_for_classes_and_by_default(data):
-    X, Y = data
-    found = compare(X, (Y > 0).astype(int), families="all", cv=2, n_alphas=2, inner_cv=2)
-    assert [r.name for r in found.results] == [name for name in FAMILIES if name != "calibrated"]
+@pytest.mark.parametrize("layout", ["shared", pytest.param("stacked", marks=pytest.mark.slow)])
+def test_every_family_in_both_layouts(data, layout):
+    X, Y = data[0][:, :8], data[1]
+    table = {"X": X, "y": Y}
+    if layout == "stacked":
+        table = dict(zip(("X", "y"), melt(X, Y), strict=True)) | {"task_feature": -1}
+    found = compare(**table, families="all", cv=2, n_alphas=2, inner_cv=2)
+    assert [r.name for r in found.results] == list(FAMILIES)
     assert np.isfinite([r.overall["macro"] for r in found.results]).all()
+
+
+@pytest.mark.parametrize("families", [["graph", "tree", "box"], pytest.param("all", marks=pytest.mark.slow)])
+def test_families_for_classes(data, families):
+    X, Y = data[0][:, :8], data[1]
+    found = compare(X, (Y > 0).astype(int), families=families, cv=2, n_alphas=2, inner_cv=2)
+    if families == "all":
+        families = [name for name in FAMILIES if name != "calibrated"]
+    assert [r.name for r in found.results] == families
+    assert np.isfinite([r.overall["macro"] for r in found.results]).all()
+
+
+def test_what_is_compared_by_default(data):
+    X, Y = data
+    assert set(DEFAULT_FAMILIES) < set(FAMILIES)
     with pytest.raises(ValueError, match="'calibrated', which is for regression"):
         compare(X, (Y > 0).astype(int), families=["calibrated"])
-    assert set(DEFAULT_FAMILIES) < set(FAMILIES)
+
+
+@pytest.mark.parametrize("task_feature", [None, -1])
+def test_structures_are_those_of_the_training_part(data, task_feature):
+    X, Y = data[0][:, :8], data[1]
+    if task_feature is not None:
+        X, Y = melt(X, Y)
+    found = compare(X, Y, task_feature=task_feature, families=["graph", "tree"], cv=2, n_alphas=2, refit=True)
+    model = found.best_estimator_
+    alone = MultiTaskRegressor(L1(0.0, alpha_ridge=0.1), standardize=True, tol=1e-4)
+    made = {"graph": task_graph, "tree": task_tree}[found.best_](X, Y, task_feature, estimator=alone)
+    assert getattr(model.best_estimator_.penalty, found.best_) == made
+    np.testing.assert_array_equal(model.predict(X), model.best_estimator_.predict(X))
 
 
 def test_a_frame_of_labels(data):

@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mtlreg.compare._baselines import IndependentTasks, TaskDummies
+from mtlreg.compare._structure import StructuredByData
 from mtlreg.estimators import MultiTaskClassifier, MultiTaskRegressor
 from mtlreg.metrics import make_task_scorer
 from mtlreg.model_selection import PathSearchCV, StratifiedTaskKFold
@@ -19,17 +20,29 @@ from mtlreg.penalties import (
     L1,
     L21,
     BlockMCP,
+    BlockPower,
+    BlockSCAD,
+    CappedL1,
     Chain,
     ClusterNorm,
+    Coupled,
+    FusedSqrt,
+    Graph,
+    GraphFused,
     InfimalConvolution,
     L1Linf,
+    L1Lq,
     MeanRegularized,
     SparseGroup,
+    SpectralBoxNorm,
     SquaredTraceNorm,
+    TemporalSmooth,
     TotalVariation,
     TraceNorm,
     Transposed,
+    TreeGroups,
 )
+from mtlreg.structure import task_graph, task_tree
 
 __all__ = ["DEFAULT_FAMILIES", "FAMILIES", "REGRESSION_ONLY", "Settings", "make_extra", "make_family"]
 
@@ -51,8 +64,18 @@ FAMILIES = {
     "robust_low_rank": "a low-dimensional space, and tasks outside it",
     "robust_features": "features shared by all tasks, and tasks with features of their own",
     "sparse_low_rank": "a low-dimensional space, and single coefficients beside it",
-    "temporal": "neighbours in the order of the tasks are alike, few features",
+    "box": "a space of about two dimensions shared by all tasks",
+    "l1lq": "features shared by all tasks, between l21 and l1linf",
+    "graph": "tasks drawn to those that predict alike on their own",
+    "graph_fused": "the same coefficients in tasks that predict alike on their own",
+    "tree": "features shared within groups of tasks that predict alike on their own",
+    "temporal": "the same coefficients in neighbours in the order of the tasks, few features",
+    "temporal_smooth": "neighbours in the order of the tasks are alike, features shared by all",
     "mcp": "features shared by all tasks, large ones not shrunk (not convex)",
+    "scad": "as mcp, between it and l21 (not convex)",
+    "capped_l1": "few features, those beyond a size not shrunk (not convex)",
+    "multi_level": "features shared by all tasks, few entries in each (not convex)",
+    "fused_root": "as temporal, large features less shrunk (not convex)",
     "calibrated": "features shared by all tasks, whatever their noise (regression only)",
 }
 #: what is compared unless more is asked for
@@ -72,10 +95,24 @@ _PENALTIES = {
     "robust_low_rank": InfimalConvolution([("low_rank", TraceNorm(0.5)), ("outlier", Transposed(L21(0.5)))]),
     "robust_features": InfimalConvolution([("shared", L21(0.5)), ("outlier", Transposed(L21(0.5)))]),
     "sparse_low_rank": InfimalConvolution([("low_rank", TraceNorm(0.7)), ("sparse", L1(0.3))]),
+    "box": SpectralBoxNorm(n_clusters=2, shape=0.1),
+    "l1lq": L1Lq(q=3.0),
+    "graph": Graph(alpha_ridge=0.01),
+    "graph_fused": GraphFused(fused_ratio=0.5),
+    "tree": TreeGroups(),
     "temporal": Chain([TotalVariation(0.5), L21(0.5)]),
+    "temporal_smooth": Coupled(L21(), TemporalSmooth(0.1)),
     "mcp": BlockMCP(),
+    "scad": BlockSCAD(),
+    "capped_l1": CappedL1(),
+    "multi_level": BlockPower(q=1.0),
+    "fused_root": FusedSqrt(),
     "calibrated": L21(),
 }
+
+
+#: those whose penalty needs a structure: its parameter, and what makes it
+_STRUCTURES = {"graph": ("graph", task_graph), "graph_fused": ("graph", task_graph), "tree": ("tree", task_tree)}
 
 
 @dataclass(frozen=True)
@@ -116,7 +153,12 @@ def make_family(name, settings):
     model = linear(clone(_PENALTIES[name]), standardize=True, tol=1e-4, task_feature=settings.task_feature, **extra)
     if name == "calibrated":
         model.set_params(loss="calibrated")
-    return _search(model, settings, settings.task_feature)
+    search = _search(model, settings, settings.task_feature)
+    if name not in _STRUCTURES:
+        return search
+    parameter, make = _STRUCTURES[name]
+    alone = clone(plain).set_params(penalty=L1(0.0, alpha_ridge=0.1))
+    return StructuredByData(search, f"estimator__penalty__{parameter}", make, alone, settings.task_feature)
 
 
 def _search(model, settings, task_feature):
