@@ -237,6 +237,7 @@ def test_splits_have_few_images_of_every_digit():
         ({"families": ["l22"]}, "families has 'l22'"),
         ({"metric": "rmse"}, "greater is better"),
         ({"metric": "r3"}, "Unknown metric 'r3'"),
+        ({"choose_by": "mean"}, "choose_by='mean' must be"),
     ],
 )
 def test_bad_input(data, parameters, message):

@@ -12,7 +12,7 @@ from benchmarks.real.text import report, section
 
 __all__ = ["main"]
 
-ORDER = ("school", "mfeat", "sarcos", "slump", "wq", "atp1d", "landmine", "parkinsons", "tox21")
+ORDER = ("school", "computer_survey", "mfeat", "sarcos", "slump", "wq", "atp1d", "landmine", "parkinsons", "tox21")
 DATA = {name: (regression.DATA | classes.DATA)[name] for name in ORDER}
 
 

@@ -6,7 +6,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.real.figures import Figure, average
-from benchmarks.real.job import BASELINES, QUICK, DataSet, Job, few_rows, with_task
+from benchmarks.real.job import BASELINES, QUICK, DataSet, Job, all_but, few_rows, with_task
 from benchmarks.real.models import argmax_models
 
 __all__ = ["DATA"]
@@ -17,7 +17,7 @@ AUC = average("mean task AUC", "macro", decimals=4)
 def _landmine(data, quick):
     X, y, task = data.landmine()
     nineteen = np.isin(task, [*range(10), *range(15, 24)])
-    families = QUICK if quick else (*BASELINES, "l1", "l21", "mlp")
+    families = QUICK if quick else all_but("graph_fused", "calibrated")
     cases = [(29, n_rows, slice(None)) for n_rows in (40, 80, 160)] + [(19, 80, nineteen)]
     jobs = []
     for n_tasks, n_rows, rows in cases[:1] if quick else cases:
@@ -50,7 +50,7 @@ def _mfeat(data, quick):
         models = argmax_models(("independent", "l21"), n_alphas=3)
     else:
         net = MLPClassifier(hidden_layer_sizes=(50,), alpha=1.0, max_iter=200, learning_rate_init=3e-3, random_state=0)
-        models = argmax_models(("independent", "l1", "l21", "l1linf", "sparse_group", "dirty"), n_alphas=6)
+        models = argmax_models(all_but("pooled", "pooled_intercepts", "mlp"), n_alphas=6)
         models |= {"softmax net": make_pipeline(StandardScaler(), net)}
     options = {"families": (), "extra": models, "metric": "accuracy", "baselines": ("independent",), "few": True}
     jobs = []

@@ -8,14 +8,33 @@ from pathlib import Path
 
 import numpy as np
 
-from mtlreg.compare import compare
+from mtlreg.compare import FAMILIES, compare
 
-__all__ = ["BASELINES", "LINEAR", "QUICK", "DataSet", "Job", "few_rows", "load_data", "run", "with_task"]
+__all__ = [
+    "BASELINES",
+    "EVERY",
+    "LINEAR",
+    "QUICK",
+    "DataSet",
+    "Job",
+    "few_rows",
+    "all_but",
+    "load_data",
+    "run",
+    "with_task",
+]
 
 VARIABLE = "MTLREG_DATA"
 BASELINES = ("independent", "pooled", "pooled_intercepts")
 LINEAR = (*BASELINES, "l1", "l21", "l1linf", "sparse_group", "dirty")
 QUICK = (*BASELINES, "l21")
+#: all families but those that need an order of the tasks
+EVERY = tuple(name for name in FAMILIES if name not in ("temporal", "temporal_smooth", "fused_root"))
+
+
+def all_but(*names):
+    """Every family but these."""
+    return tuple(name for name in EVERY if name not in names)
 
 
 @dataclass
@@ -33,6 +52,7 @@ class Job:
     task_feature: int | None = None
     n_alphas: int = 6
     inner_cv: int = 3
+    choose_by: str = "macro"
     baselines: tuple = ("independent", "pooled_intercepts")
     few: bool = False  # training parts are small draws that share few rows
 
@@ -81,6 +101,7 @@ def run(job, quick=False, cache=None, n_jobs=None):
         cv=job.splits,
         n_alphas=3 if quick else job.n_alphas,
         inner_cv=3 if quick else job.inner_cv,
+        choose_by=job.choose_by,
         random_state=0,
         n_jobs=n_jobs,
         cache=cache,

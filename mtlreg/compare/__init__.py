@@ -19,7 +19,17 @@ from mtlreg.data._labels import label_matrix
 from mtlreg.metrics._registry import find_metric
 from mtlreg.model_selection import StratifiedTaskKFold
 
-__all__ = ["DEFAULT_FAMILIES", "FAMILIES", "Comparison", "IndependentTasks", "ModelResult", "TaskDummies", "compare"]
+__all__ = [
+    "DEFAULT_FAMILIES",
+    "FAMILIES",
+    "Comparison",
+    "IndependentTasks",
+    "ModelResult",
+    "Settings",
+    "TaskDummies",
+    "compare",
+    "make_family",
+]
 
 
 def compare(
@@ -33,6 +43,7 @@ def compare(
     cv=5,
     inner_cv=3,
     n_alphas=6,
+    choose_by="macro",
     refit=False,
     random_state=0,
     n_jobs=None,
@@ -65,6 +76,9 @@ def compare(
         Folds inside a training part.
     n_alphas : int, default=6
         Candidates for every strength, down to a hundredth of the largest sensible one.
+    choose_by : {"macro", "weighted", "pooled"}, default="macro"
+        The average of the tasks' scores by which strengths are chosen. Means of R2 over tasks of a few rows in a fold
+        are ruled by the smallest of them; "weighted" and "pooled" are not.
     refit : bool, default=False
         Whether to fit the best model on all rows, as ``best_estimator_``.
     random_state : int, default=0
@@ -83,12 +97,14 @@ def compare(
     Raises
     ------
     ValueError
-        An unknown family or metric, a name twice, or a folder that cannot be written.
+        An unknown family, metric or average, a name twice, or a folder that cannot be written.
     """
     if len(getattr(y, "shape", ())) == 2 and y.shape[1] == 1:
         y = label_matrix(y, "y")[0][:, 0]
     metric, classification = _metric_for(y, metric)
-    settings = Settings(classification, task_feature, metric, inner_cv, n_alphas, random_state)
+    if choose_by not in ("macro", "weighted", "pooled"):
+        raise ValueError(f"choose_by={choose_by!r} must be 'macro', 'weighted' or 'pooled'.")
+    settings = Settings(classification, task_feature, metric, inner_cv, n_alphas, random_state, choose_by)
     models = _models(families, extra, settings)
     tasks = None if task_feature is None else split_task_column(X, task_feature)[1]
     labels = _task_labels(y, tasks)

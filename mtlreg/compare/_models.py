@@ -125,6 +125,11 @@ class Settings:
     inner_cv: int
     n_alphas: int
     random_state: int
+    choose_by: str = "macro"
+
+    def scorer(self, task_feature):
+        """By which strengths are chosen."""
+        return make_task_scorer(self.metric, task_feature=task_feature, average=self.choose_by)
 
     def folds(self, task_feature):
         """Folds inside a training part."""
@@ -162,18 +167,23 @@ def make_family(name, settings):
 
 
 def _search(model, settings, task_feature):
-    scorer = make_task_scorer(settings.metric, task_feature=task_feature)
-    folds = settings.folds(task_feature)
-    return PathSearchCV(model, alphas=settings.n_alphas, eps=1e-2, cv=folds, scoring=scorer, error_score=np.nan)
+    return PathSearchCV(
+        model,
+        alphas=settings.n_alphas,
+        eps=1e-2,
+        cv=settings.folds(task_feature),
+        scoring=settings.scorer(task_feature),
+        error_score=np.nan,
+    )
 
 
 def _net(settings):
     net = MLPClassifier if settings.classification else MLPRegressor
     net = net(hidden_layer_sizes=(50,), max_iter=200, learning_rate_init=3e-3, random_state=settings.random_state)
     model = TaskDummies(make_pipeline(StandardScaler(), net), settings.task_feature)
-    scorer = make_task_scorer(settings.metric, task_feature=settings.task_feature)
     name = f"estimator__{net.__class__.__name__.lower()}__alpha"
-    return GridSearchCV(model, {name: [1e-2, 1.0]}, cv=settings.folds(settings.task_feature), scoring=scorer)
+    folds, scorer = settings.folds(settings.task_feature), settings.scorer(settings.task_feature)
+    return GridSearchCV(model, {name: [1e-2, 1.0]}, cv=folds, scoring=scorer)
 
 
 def make_extra(estimator, settings):
