@@ -77,8 +77,8 @@ DATA = {
         "least), all others for testing; five random draws.",
         _landmine,
         "19 tasks, 80 rows a task, ridge-type models: independent .740, pooled .727, mean-regularised .754.",
-        "dirty (96 s a split at 80 rows), l1linf (11 s a split), sparse_group; and 20 rows a task, of which one is a "
-        "mine: no fold can test a strength.",
+        "graph_fused (a general graph of up to 406 edges), families that need an order of the tasks, and 20 rows a "
+        "task, of which one is a mine: no fold can test a strength.",
     ),
     "mfeat": DataSet(
         "Multiple Features digits",

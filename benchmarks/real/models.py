@@ -2,7 +2,7 @@
 
 from benchmarks.real.figures import ArgmaxOfTasks
 from mtlreg import StratifiedTaskKFold
-from mtlreg.compare import Settings, make_family
+from mtlreg.compare._models import Settings, make_family
 
 __all__ = ["argmax_models"]
 

@@ -19,17 +19,7 @@ from mtlreg.data._labels import label_matrix
 from mtlreg.metrics._registry import find_metric
 from mtlreg.model_selection import StratifiedTaskKFold
 
-__all__ = [
-    "DEFAULT_FAMILIES",
-    "FAMILIES",
-    "Comparison",
-    "IndependentTasks",
-    "ModelResult",
-    "Settings",
-    "TaskDummies",
-    "compare",
-    "make_family",
-]
+__all__ = ["DEFAULT_FAMILIES", "FAMILIES", "Comparison", "IndependentTasks", "ModelResult", "TaskDummies", "compare"]
 
 
 def compare(
