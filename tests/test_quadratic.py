@@ -11,6 +11,7 @@ from test_certificates import DESIGNS, LOSSES, data, make
 from mtlreg import (
     L1,
     L21,
+    ClusterNorm,
     Coupled,
     Graph,
     InfimalConvolution,
@@ -19,7 +20,10 @@ from mtlreg import (
     MultiTaskRegressor,
     PathSearchCV,
     SparseGroup,
+    SpectralBoxNorm,
+    SquaredTraceNorm,
     TemporalSmooth,
+    TotalVariation,
     Transposed,
 )
 
@@ -199,6 +203,10 @@ def test_softmax_needs_a_ridge():
         (Coupled(L21(), L21()), TypeError, r"Coupled\(coupling=...\) needs a quadratic coupling"),
         (Coupled(MeanRegularized(), MeanRegularized()), TypeError, r"Coupled\(penalty=...\) needs a penalty"),
         (Coupled(L21(), MeanRegularized(), alpha=0.0), ValueError, r"Coupled\(alpha=0\)"),
+        (Coupled(L21(), Graph(EDGES, alpha_l1=0.1)), TypeError, r"Coupled\(coupling=...\).* drop its alpha_l1"),
+        (InfimalConvolution([("a", L1()), ("b", Graph(alpha_l1=0.1))]), TypeError, "part 'b'.*do not compose"),
+        (InfimalConvolution([("a", L1()), ("b", Coupled(L21(), MeanRegularized()))]), TypeError, "part 'b'"),
+        (Transposed(Coupled(L21(), MeanRegularized())), TypeError, "Transposed: Coupled.*do not compose"),
         (Transposed(MeanRegularized()), TypeError, "Transposed"),
         (InfimalConvolution([("a", L1()), ("b", MeanRegularized())]), ValueError, "part 'b' leaves directions free"),
     ],
@@ -207,6 +215,45 @@ def test_bad_input(penalty, error, message):
     X, Y = shared(n_tasks=3)
     with pytest.raises(error, match=message):
         MultiTaskRegressor(penalty).fit(X, Y)
+
+
+@pytest.mark.parametrize("method", ["prox", "conjugate"])
+def test_entries_beside_a_graph_have_no_closed_form(method):
+    arguments = (np.ones((3, 5)), 1.0) if method == "prox" else (np.ones((3, 5)),)
+    with pytest.raises(NotImplementedError, match="has no closed form"):
+        getattr(Graph(alpha_l1=0.1), method)(*arguments)
+
+
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        Coupled(TotalVariation(alpha_ridge=0.1), TemporalSmooth(1.0)),
+        Coupled(SquaredTraceNorm(2.0), MeanRegularized()),
+        Coupled(ClusterNorm(), MeanRegularized()),
+        Coupled(InfimalConvolution([("a", SquaredTraceNorm()), ("b", L1())]), MeanRegularized()),
+        Transposed(SquaredTraceNorm(2.0)),
+        Transposed(ClusterNorm()),
+        InfimalConvolution([("a", Transposed(SpectralBoxNorm())), ("b", L1())]),
+    ],
+    ids=str,
+)
+def test_combinations_have_a_grid(penalty):
+    X, Y = shared(n_tasks=3)
+    path = MultiTaskRegressor(penalty).path(X, Y, 4)
+    sizes = np.abs(path.coefs).max(axis=(1, 2))
+    assert path.converged.all()
+    assert (np.diff(sizes) > 0).all(), "weaker penalties leave larger coefficients"
+
+
+def test_the_grid_does_not_depend_on_the_strength_within():
+    X, Y = shared(n_tasks=3)
+    one, two = (
+        MultiTaskRegressor(wrap(SquaredTraceNorm(alpha))).path_alphas(X, Y, 3)
+        for alpha, wrap in ((1.0, Transposed), (2.0, lambda part: Coupled(part, MeanRegularized(0.1))))
+    )
+    plain = MultiTaskRegressor(SquaredTraceNorm()).path_alphas(X, Y, 3)
+    assert_allclose(one, plain, rtol=1e-6)
+    assert_allclose(two, plain / 2, rtol=1e-6)
 
 
 def test_there_is_no_alpha_max_but_a_grid():

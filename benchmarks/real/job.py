@@ -29,7 +29,7 @@ BASELINES = ("independent", "pooled", "pooled_intercepts")
 LINEAR = (*BASELINES, "l1", "l21", "l1linf", "sparse_group", "dirty")
 QUICK = (*BASELINES, "l21")
 #: all families but those that need an order of the tasks
-EVERY = tuple(name for name in FAMILIES if name not in ("temporal", "temporal_smooth", "fused_root"))
+EVERY = tuple(name for name in FAMILIES if name not in ("temporal", "temporal_smooth", "fused_root", "root_fused"))
 
 
 def all_but(*names):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from mtlreg.model_selection import PathSearchCV, StratifiedTaskKFold
 from mtlreg.penalties import (
     L1,
     L21,
+    BlockLog,
     BlockMCP,
     BlockPower,
     BlockSCAD,
@@ -35,6 +37,7 @@ from mtlreg.penalties import (
     MeanRegularized,
     SparseGroup,
     SpectralBoxNorm,
+    SqrtL1Fused,
     SquaredTraceNorm,
     TemporalSmooth,
     TotalVariation,
@@ -73,9 +76,12 @@ FAMILIES = {
     "temporal_smooth": "neighbours in the order of the tasks are alike, features shared by all",
     "mcp": "features shared by all tasks, large ones not shrunk (not convex)",
     "scad": "as mcp, between it and l21 (not convex)",
+    "power": "as mcp, with the square root of the norms (not convex)",
+    "log": "as mcp, with the logarithm of the norms: reweighted l21 (not convex)",
     "capped_l1": "few features, those beyond a size not shrunk (not convex)",
     "multi_level": "features shared by all tasks, few entries in each (not convex)",
     "fused_root": "as temporal, large features less shrunk (not convex)",
+    "root_fused": "the same with the differences outside the root (not convex)",
     "calibrated": "features shared by all tasks, whatever their noise (regression only)",
 }
 #: what is compared unless more is asked for
@@ -92,7 +98,7 @@ _PENALTIES = {
     "mean": MeanRegularized(alpha_ridge=0.01),
     "squared_trace": SquaredTraceNorm(),
     "clusters": ClusterNorm(),
-    "robust_low_rank": InfimalConvolution([("low_rank", TraceNorm(0.5)), ("outlier", Transposed(L21(0.5)))]),
+    "robust_low_rank": InfimalConvolution([("low_rank", TraceNorm(0.6)), ("outlier", Transposed(L21(0.4)))]),
     "robust_features": InfimalConvolution([("shared", L21(0.5)), ("outlier", Transposed(L21(0.5)))]),
     "sparse_low_rank": InfimalConvolution([("low_rank", TraceNorm(0.7)), ("sparse", L1(0.3))]),
     "box": SpectralBoxNorm(n_clusters=2, shape=0.1),
@@ -104,15 +110,22 @@ _PENALTIES = {
     "temporal_smooth": Coupled(L21(), TemporalSmooth(0.1)),
     "mcp": BlockMCP(),
     "scad": BlockSCAD(),
+    "power": BlockPower(),
+    "log": BlockLog(),
     "capped_l1": CappedL1(),
     "multi_level": BlockPower(q=1.0),
     "fused_root": FusedSqrt(),
+    "root_fused": SqrtL1Fused(alpha_fused=0.01),
     "calibrated": L21(),
 }
 
 
 #: those whose penalty needs a structure: its parameter, and what makes it
-_STRUCTURES = {"graph": ("graph", task_graph), "graph_fused": ("graph", task_graph), "tree": ("tree", task_tree)}
+_STRUCTURES: dict[str, tuple[str, Callable]] = {
+    "graph": ("graph", task_graph),
+    "graph_fused": ("graph", task_graph),
+    "tree": ("tree", task_tree),
+}
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,8 @@ class _RobustLowRank:
     alpha : float, default={alpha}
         Strength, > 0.
     ratio : float, default={ratio}
-        Share of the outliers' norm, in (0, 1): the smaller, the more tasks are outliers.
+        Share of the outliers' norm, in (0, 1): the smaller, the more tasks are outliers. Both parts are used between
+        ``1 / (1 + sqrt(n_tasks))`` and 1/2; from 1/2 on no outlier pays, and the model is `TraceNormRegressor`'s.
     {loss}
     {common}
 
@@ -182,11 +183,11 @@ class _RobustLowRank:
         return values | {"rank_": _rank(parts["low_rank"]), "outlier_tasks_": list(dict.fromkeys(tasks))}
 
 
-@parameters("regressor", alpha=1.0, ratio=0.5, loss="squared")
+@parameters("regressor", alpha=1.0, ratio=0.4, loss="squared")
 class RobustLowRankRegressor(_RobustLowRank, RegressorBase):
     pass
 
 
-@parameters("classifier", alpha=0.01, ratio=0.5, loss="logistic")
+@parameters("classifier", alpha=0.01, ratio=0.4, loss="logistic")
 class RobustLowRankClassifier(_RobustLowRank, ClassifierBase):
     pass

@@ -276,6 +276,15 @@ def check_convex(owner, penalty):
         raise TypeError(f"{owner}: {penalty!r} is not convex and cannot be combined with others; give it alone.")
 
 
+def check_proximable(owner, part):
+    """Raise if a part has no proximal operator of its own, being a norm with a quadratic coupling beside it."""
+    if part.proximable is not part:
+        raise TypeError(
+            f"{owner}: {part!r} is a norm and a quadratic coupling of tasks, whose proximal operators do not compose; "
+            "it cannot be combined with others."
+        )
+
+
 def _inner(A, B):
     xp = array_namespace(A)
     return float(xp.sum(A * B, dtype=xp.float64))

@@ -9,7 +9,7 @@ from itertools import pairwise
 from array_api_compat import array_namespace
 
 from mtlreg.kernels import for_array
-from mtlreg.penalties._base import HomogeneousPenalty, Penalty, check_convex
+from mtlreg.penalties._base import HomogeneousPenalty, Penalty, check_convex, check_proximable
 
 __all__ = ["Chain", "InfimalConvolution", "Transposed"]
 
@@ -160,6 +160,7 @@ class InfimalConvolution(NamedParts, Penalty):
                 raise ValueError(f"InfimalConvolution: part {name!r} is itself a compound; list its parts instead.")
             check_convex("InfimalConvolution", part)
             part.check()
+            check_proximable(f"InfimalConvolution: part {name!r}", part)
             if part.null or part.alpha == 0:
                 raise ValueError(f"InfimalConvolution: part {name!r} has alpha=0 and would take all of W.")
 
@@ -311,6 +312,16 @@ class Transposed(Penalty):
         top = self.penalty.alpha_max(_transpose(G))
         return top / self.penalty.alpha if self.penalty.alpha else (0.0 if top == 0 else float("inf"))
 
+    def alpha_range(self, problem, eps):
+        try:
+            return super().alpha_range(problem, eps)
+        except NotImplementedError:  # squared spectral norms; their ranges are the same for W and its transpose
+            return tuple(end / self.penalty.alpha for end in self.penalty.alpha_range(problem, eps))
+
+    @property
+    def has_strength(self):
+        return not isinstance(self.penalty, Penalty) or self.penalty.has_strength
+
     @property
     def null(self):
         return self._scaled().null
@@ -327,6 +338,7 @@ class Transposed(Penalty):
         if self.penalty.keyed_by_task:
             raise TypeError(f"Transposed: {self.penalty!r} is about tasks, and would be given features.")
         self.penalty.check()
+        check_proximable("Transposed", self.penalty)
 
 
 def _transpose(A):

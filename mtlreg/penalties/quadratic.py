@@ -202,6 +202,18 @@ class Graph(QuadraticPenalty):
     def proximable(self):
         return L1(self.alpha_l1) if self.alpha_l1 else self
 
+    def prox(self, W, step):
+        self._need_no_l1("proximal operator")
+        return super().prox(W, step)
+
+    def conjugate(self, V):
+        self._need_no_l1("conjugate")
+        return super().conjugate(V)
+
+    def _need_no_l1(self, what):
+        if self.alpha_l1:
+            raise NotImplementedError(f"The {what} of {self!r} has no closed form: that of its parts has.")
+
     def null_columns(self, n_columns):
         return None if self.alpha_l1 else super().null_columns(n_columns)
 
@@ -298,6 +310,9 @@ class Coupled(Penalty):
     def alpha_max(self, G):
         return self.penalty.alpha_max(G) / self.penalty.alpha
 
+    def alpha_range(self, problem, eps):
+        return tuple(end / self.penalty.alpha for end in self.penalty.alpha_range(problem, eps))
+
     @property
     def constrained(self):
         return self.penalty.constrained
@@ -313,5 +328,10 @@ class Coupled(Penalty):
         check_convex("Coupled", self.penalty)
         self.penalty.check()
         self.coupling.check()
+        if self.coupling.proximable is not self.coupling:
+            raise TypeError(
+                f"Coupled(coupling=...): {self.coupling!r} is not quadratic; drop its alpha_l1 and give the l1 norm to "
+                "the penalty, as in SparseGroup() or Chain([L1(), ...])."
+            )
         if self.alpha == 0 or self.penalty.null:
             raise ValueError("Coupled(alpha=0) has no norm: give its coupling alone.")
