@@ -10,7 +10,7 @@ from statistics import median
 from benchmarks import peers
 from benchmarks.measure import TARGETS
 
-__all__ = ["environment", "report", "table"]
+__all__ = ["environment", "report", "sections_of", "table"]
 
 FORMULAS = {"l21": "l1/l2", "l1": "l1", "l1linf": "l1/linf"}
 EXPLANATION = [
@@ -24,6 +24,12 @@ FIRST_CALLS = [
 ]
 DETAILS = ["problem", "alpha_max /", "peer", "quoted for", "its tolerance", "certified gap"]
 DETAILS += ["CPU s: median (least, most)", "wall s: median"]
+
+
+def sections_of(text):
+    """The sections of a Markdown text by title."""
+    parts = ["## " + part.rstrip() + "\n" for part in ("\n" + text).split("\n## ")[1:]]
+    return {part.partition("\n")[0].removeprefix("## "): part for part in parts}
 
 
 def environment(command, names=()):

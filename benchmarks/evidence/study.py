@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.report import environment
+from benchmarks.report import environment, sections_of
 
 __all__ = ["Outcome", "Study", "write"]
 
@@ -47,7 +47,7 @@ def write(folder, name, study, outcome, command):
         lines += [f"![{study.title}]({name}.png)", ""]
     section = "\n".join([*lines, *outcome.tables]).rstrip() + "\n"
     file = folder / "RESULTS.md"
-    sections = _sections(file.read_text()) if file.exists() else {}
+    sections = sections_of(file.read_text()) if file.exists() else {}
     sections[study.title] = section
     file.write_text("\n".join([f"{HEADING}\n", EXPLANATION, *sections.values()]))
     return section
@@ -55,9 +55,3 @@ def write(folder, name, study, outcome, command):
 
 def _flat(text):
     return " ".join(text.split())
-
-
-def _sections(text):
-    """The sections of a results file by title."""
-    parts = ["## " + part.rstrip() + "\n" for part in ("\n" + text).split("\n## ")[1:]]
-    return {part.partition("\n")[0].removeprefix("## "): part for part in parts}

@@ -17,7 +17,7 @@ DATA = {name: (regression.DATA | classes.DATA)[name] for name in ORDER}
 
 
 def main(arguments=None):
-    """Run what the arguments say and return the exit status; the text is written after every data set."""
+    """Run what the arguments say and return the exit status;"""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
     try:
@@ -25,18 +25,20 @@ def main(arguments=None):
     except FileNotFoundError as error:
         print(f"benchmarks.real: {error}", file=sys.stderr)
         return 2
-    command = shlex.join(["python", "-m", "benchmarks.real", *arguments])
-    lines = []
+    order, sections = [dataset.title for dataset in DATA.values()], {}
+    extra = (["--quick"] if options.quick else []) + (["--jobs", str(options.jobs)] if options.jobs else [])
     for name in options.data:
         clock = time.perf_counter()
         pairs = [
             (job, run(job, options.quick, options.cache, options.jobs)) for job in DATA[name].jobs(data, options.quick)
         ]
-        lines += section(name, DATA[name], pairs, " --quick" if options.quick else "")
+        command = shlex.join(["python", "-m", "benchmarks.real", "--data", name, *extra])
+        sections[DATA[name].title] = section(DATA[name], pairs, command)
         print(f"{name}: {time.perf_counter() - clock:.0f} s", file=sys.stderr, flush=True)
         if options.out is not None:
-            options.out.write_text(report(lines, command))
-    print(report(lines, command))
+            old = options.out.read_text() if options.out.exists() else ""
+            options.out.write_text(report(sections, order, old))
+    print(report(sections, order))
     return 0
 
 
@@ -50,7 +52,7 @@ def _parser():
         "--data", nargs="+", choices=list(DATA), default=list(DATA), metavar="NAME", help=", ".join(DATA)
     )
     parser.add_argument("--quick", action="store_true", help="one or two splits, few models: under a minute for each")
-    parser.add_argument("--out", type=Path, help="Markdown file to write")
+    parser.add_argument("--out", type=Path, help="Markdown file whose sections to write")
     parser.add_argument("--cache", type=Path, help="folder in which an interrupted run resumes")
     parser.add_argument("--jobs", type=int, help="processes (default: one)")
     return parser

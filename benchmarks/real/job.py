@@ -30,6 +30,7 @@ LINEAR = (*BASELINES, "l1", "l21", "l1linf", "sparse_group", "dirty")
 QUICK = (*BASELINES, "l21")
 #: all families but those that need an order of the tasks
 EVERY = tuple(name for name in FAMILIES if name not in ("temporal", "temporal_smooth", "fused_root", "root_fused"))
+NOT_CONVEX = tuple(name for name in EVERY if "not convex" in FAMILIES[name])
 
 
 def all_but(*names):

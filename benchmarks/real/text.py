@@ -3,11 +3,13 @@
 import numpy as np
 
 from benchmarks.real.figures import gain, verdict
-from benchmarks.report import environment, table
+from benchmarks.report import environment, sections_of, table
 
 __all__ = ["report", "section"]
 
 EXPLANATION = """\
+Each section is made by its command; a later run of it replaces the section.
+
 Every model's strength is chosen by cross-validation inside the training part (`mtlreg.compare`). `independent` is a
 lasso for each task, `pooled` one model that does not know the task, `pooled_intercepts` the same slopes for all tasks
 with a free intercept for each: the yardstick that multi-task figures often leave out.
@@ -21,15 +23,17 @@ wall time on a shared machine: no benchmark of speed. Gap: the largest certified
 """.splitlines()
 
 
-def report(sections, command):
-    """The whole text."""
-    return "\n".join(["# Real data", "", *environment(command), "", *EXPLANATION, *sections]) + "\n"
+def report(sections, order, old=""):
+    """The whole text: new sections by title in place of the old ones, in the order of titles."""
+    found = sections_of(old) | sections
+    known = [title for title in order if title in found]
+    return "\n".join(["# Real data", "", *EXPLANATION, "", *(found[title] for title in known)])
 
 
-def section(name, dataset, pairs, options):
-    """Lines of one data set; ``pairs`` are its jobs with their comparisons."""
-    lines = ["", f"## {dataset.title}", "", f"**Data.** {dataset.data}", "", f"**Protocol.** {dataset.protocol}", ""]
-    lines += [f"**Command.** `python -m benchmarks.real --data {name}{options}`"]
+def section(dataset, pairs, command):
+    """The text of one data set; ``pairs`` are its jobs with their comparisons."""
+    lines = [f"## {dataset.title}", "", *environment(command), ""]
+    lines += [f"**Data.** {dataset.data}", "", f"**Protocol.** {dataset.protocol}"]
     if dataset.reference:
         lines += ["", f"**Reference** (notes that come with the data): {dataset.reference}"]
     if dataset.left_out:
@@ -39,7 +43,7 @@ def section(name, dataset, pairs, options):
         if len(job.figures) > 1:
             lines += [*_gains(job, comparison), ""]
         lines += _findings(job, comparison)
-    return lines
+    return "\n".join(lines) + "\n"
 
 
 def _names(comparison):
