@@ -11,7 +11,19 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-__all__ = ["SortedColumns", "column_chains", "column_groups", "plain_label", "shown_labels", "warn_of_unknown"]
+__all__ = [
+    "NumberedColumns",
+    "SortedColumns",
+    "column_chains",
+    "column_groups",
+    "plain_label",
+    "shown_labels",
+    "warn_of_unknown",
+]
+
+
+class NumberedColumns(list):
+    """Columns of a bare W: numbers stand for tasks that nobody has named."""
 
 
 class SortedColumns(list):
@@ -84,10 +96,11 @@ def shown_labels(labels):
     return shown + (", ..." if len(labels) > 4 else "")
 
 
-def warn_of_unknown(parameter, named, tasks):
+def warn_of_unknown(parameter, named, columns):
     """Warn of labels that are no task's: a part of the data may lack a task, but a label may be misspelt too."""
-    unknown = [label for label in dict.fromkeys(named) if label not in set(tasks)]
-    if unknown:
+    tasks = {task for task, _ in columns}
+    unknown = [label for label in dict.fromkeys(named) if label not in tasks]
+    if unknown and not isinstance(columns, NumberedColumns):
         warnings.warn(
             f"{parameter} names tasks that are not in the data, and are left out: {shown_labels(unknown)}.",
             UserWarning,

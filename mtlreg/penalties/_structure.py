@@ -7,7 +7,7 @@ import numbers
 import numpy as np
 from scipy import sparse
 
-from mtlreg.penalties._columns import column_groups, plain_label, shown_labels, warn_of_unknown
+from mtlreg.penalties._columns import NumberedColumns, column_groups, plain_label, shown_labels, warn_of_unknown
 
 __all__ = ["plain_columns", "read_graph"]
 
@@ -19,7 +19,7 @@ FORMS = (
 
 def plain_columns(n_columns):
     """The columns of tasks 0, 1, ... that predict one number each, for penalties used without `bind`."""
-    return [(t, None) for t in range(n_columns)]
+    return NumberedColumns((t, None) for t in range(n_columns))
 
 
 def read_graph(graph, columns):
@@ -46,7 +46,7 @@ def read_graph(graph, columns):
     ValueError, TypeError
         Naming ``graph``.
     """
-    between = _task_edges(graph, list(dict.fromkeys(task for task, _ in columns)))
+    between = _task_edges(graph, columns)
     found = {}
     for group in column_groups(columns):
         column = {columns[k][0]: k for k in group}
@@ -58,8 +58,9 @@ def read_graph(graph, columns):
     return np.array(edges, dtype=np.intp).reshape(-1, 2), weights
 
 
-def _task_edges(graph, tasks):
+def _task_edges(graph, columns):
     """``{(task, task): weight}`` with each undirected edge between known tasks once."""
+    tasks = list(dict.fromkeys(task for task, _ in columns))
     if hasattr(graph, "to_numpy") and hasattr(graph, "index") and hasattr(graph, "columns"):
         triples, named = _frame_edges(graph)
     elif sparse.issparse(graph) or hasattr(graph, "__array__"):
@@ -71,7 +72,7 @@ def _task_edges(graph, tasks):
             f"graph names none of the tasks: it has {shown_labels(named)}, the data have {shown_labels(tasks)}. "
             "Key it by the labels of the tasks."
         )
-    warn_of_unknown("graph", named, tasks)
+    warn_of_unknown("graph", named, columns)
     edges = {}
     for s, t, weight in triples:
         weight = _weight(s, t, weight)

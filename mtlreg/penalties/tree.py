@@ -104,7 +104,7 @@ def read_tree(tree, columns):
     """
     tasks = list(dict.fromkeys(task for task, _ in columns))
     found = {}
-    for labels, weight in _labelled_groups(tree, tasks):
+    for labels, weight in _labelled_groups(tree, columns):
         group = frozenset(labels) & frozenset(tasks)
         if group and weight > 0:
             found[group] = found.get(group, 0.0) + weight
@@ -154,8 +154,9 @@ def linkage_groups(linkage, labels):
     return [(group, float(weight)) for group, weight in zip(groups, weights, strict=True) if weight > 0]
 
 
-def _labelled_groups(tree, tasks):
+def _labelled_groups(tree, columns):
     """(labels, weight) of every group."""
+    tasks = list(dict.fromkeys(task for task, _ in columns))
     if hasattr(tree, "__array__"):
         return linkage_groups(tree, tasks)
     if not isinstance(tree, list | tuple):
@@ -170,7 +171,7 @@ def _labelled_groups(tree, tasks):
         raise ValueError(
             f"tree names none of the tasks: it has {shown_labels(named)}, the data have {shown_labels(tasks)}."
         )
-    warn_of_unknown("tree", named, tasks)
+    warn_of_unknown("tree", named, columns)
     return groups
 
 
