@@ -1,10 +1,10 @@
-"""Pictures of penalties for guide/penalties.rst, computed from the package while the pages are built."""
+"""Pictures of penalties and losses for the guide, computed from the package while the pages are built."""
 
 import numpy as np
 from matplotlib.figure import Figure
 from scipy.spatial import ConvexHull
 
-from mtlreg import Dirty, MultiTaskRegressor
+from mtlreg import Dirty, MultiTaskRegressor, RowWeighted
 from mtlreg.datasets import make_block_sparse
 
 # what to draw balls of: a name, and W for two numbers
@@ -52,14 +52,54 @@ def draw(fig: Figure, penalty, parts, balls):
             draw_ball(ax, words, unit_ball(penalty, place))
     else:
         draw_prices(*left, penalty)
+    draw_coefficients([fig.add_subplot(grid[row, 2]) for row in range(len(parts))], parts)
+    return fig
+
+
+def show_calibrated(penalty, data, share=0.3):
+    """Draw the price of a task under the calibrated and the squared loss and the coefficients fitted with each.
+
+    Parameters
+    ----------
+    penalty : Penalty
+        Its strength does not matter.
+    data : Bunch
+        From `mtlreg.datasets`, shared rows.
+    share : float, default=0.3
+        Strength of each fit, relative to the largest on its path.
+
+    Returns
+    -------
+    Figure
+    """
+    import matplotlib.pyplot as plt
+
+    parts = {"truth": data.coef}
+    for loss in ("squared", "calibrated"):
+        model = MultiTaskRegressor(penalty, loss=loss)
+        top = model.path_alphas(data.X, data.y, 1)[0]
+        parts[f"{loss} loss"] = model.set_params(penalty__alpha=share * top).fit(data.X, data.y).coef_
+    fig = plt.figure(figsize=(9, 0.85 + 0.85 * len(parts)), layout="constrained")
+    grid = fig.add_gridspec(len(parts), 2, width_ratios=[1, 2])
+    ax = fig.add_subplot(grid[:, 0])
+    sizes = np.linspace(0, 3, 100)
+    ax.plot(sizes, sizes, color="C0")
+    ax.plot(sizes, sizes**2 / 2, color="0.5", linestyle="--", linewidth=1)
+    ax.set(xticks=[0], yticks=[0], title="price of a task\nby its root mean square residual")
+    ax.title.set_fontsize(10)
+    ax.spines[["top", "right"]].set_visible(False)
+    draw_coefficients([fig.add_subplot(grid[row, 1]) for row in range(len(parts))], parts)
+    return fig
+
+
+def draw_coefficients(axes, parts):
+    """A heat map for each of ``parts`` (name -> coefficients), all on one scale."""
     limit = max(np.abs(part).max() for part in parts.values())
-    for row, (name, part) in enumerate(parts.items()):
-        ax = fig.add_subplot(grid[row, 2])
+    for ax, (name, part) in zip(axes, parts.items(), strict=True):
         ax.imshow(part, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="none")
         ax.set(xticks=[], yticks=[], ylabel="tasks")
         ax.set_title("fitted" if name == "coef" else name, fontsize=10)
-    ax.set_xlabel("features")
-    return fig
+    axes[-1].set_xlabel("features")
 
 
 def draw_ball(ax, words, points):
@@ -102,6 +142,8 @@ def unit_ball(penalty, place):
             points = (points[:, None] + ball).reshape(-1, 2)
         points = points[ConvexHull(points).vertices]
     else:
+        if isinstance(penalty, RowWeighted):  # the first features are drawn
+            penalty = RowWeighted(penalty.penalty, penalty.weights[: place(np.ones(2)).shape[0]])
         angles = np.linspace(0, 2 * np.pi, 241)
         directions = np.column_stack([np.cos(angles), np.sin(angles)])
         points = np.array([d * radius(penalty, place(d)) for d in directions])

@@ -15,6 +15,7 @@ from scipy import sparse
 
 from mtlreg.designs import SharedDesign, StackedDesign
 from mtlreg.losses import Loss, Softmax
+from mtlreg.penalties._columns import SortedColumns
 from mtlreg.problem import Problem
 from mtlreg.scaling import free_columns, inverse_scales, read_feature_weights
 from mtlreg.task_losses import Segment, TaskLosses
@@ -159,10 +160,14 @@ class Encoding:
     free: object
     f: np.ndarray
 
+    def penalised(self, x):
+        """The parts of variables x as the penalty sees them, each (p, n_columns); rows of free features are zero."""
+        return [_host(b) for b in x] if x.ndim == 3 else [_host(x)]
+
     def decode(self, x, Z):
         """``(coef, intercept, parts)``: (n_columns, p), (n_columns,), and parts of coef for a compound penalty."""
         design = self.problem.design
-        blocks = [_host(b) for b in x] if x.ndim == 3 else [_host(x)]
+        blocks = self.penalised(x)
         scale = 1.0 if design.inverse_scale is None else _host(design.inverse_scale)
         blocks = [b * scale for b in blocks]
         intercept = np.zeros(design.n_columns, dtype=blocks[0].dtype)
@@ -211,7 +216,7 @@ def encode(table, targets, penalty, *, fit_intercept, standardize, task_weight, 
     dtype = table.X.dtype
     widths = [target.width for target in targets]
     columns = [(target.task, c) for target in targets for c in target.column_classes]
-    penalty = penalty.bind(columns)
+    penalty = penalty.bind(SortedColumns(columns) if table.stacked else columns)
     for target in targets if fit_intercept else []:
         target.centre()
     f = read_feature_weights(feature_weights, table.X.shape[1])

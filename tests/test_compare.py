@@ -98,6 +98,15 @@ def test_what_is_compared_by_default(data):
         compare(X, (Y > 0).astype(int), families=["calibrated"])
 
 
+def test_names_have_no_order(data):
+    pd = pytest.importorskip("pandas")
+    X, y = melt(data[0][:, :4], data[1][:, :3])
+    table = pd.DataFrame(X, columns=[*"abcd", "task"])
+    table["task"] = table["task"].map({0: "u", 1: "v", 2: "w"})
+    with pytest.raises(ValueError, match="'temporal', which needs tasks in an order"):
+        compare(table, y, task_feature="task", families=["temporal"])
+
+
 @pytest.mark.parametrize("task_feature", [None, -1])
 def test_structures_are_those_of_the_training_part(data, task_feature):
     X, Y = data[0][:, :8], data[1]

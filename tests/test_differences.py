@@ -1,5 +1,7 @@
 """Differences on chains and graphs, and trees of tasks: kernels, closed forms, equal penalties, errors."""
 
+from contextlib import nullcontext
+
 import array_api_strict
 import cvxpy as cp
 import numpy as np
@@ -188,7 +190,7 @@ EQUAL = [
     (TreeGroups(0.8, [({0, 1, 2, 3}, 0.5)]), L21(0.4)),
     (TreeGroups(0.8, [[0], [1], [2], [3]]), Chain([L1(), L21()], alpha=0.8)),
     (TreeGroups(0.8, [({k}, 1.0) for k in range(4)]), L1(0.8)),
-    (TreeGroups(0.8, [({0, 1, 2, 3}, 0.5), ([3, 2, 1, 0, 7], 0.25)]), L21(0.6)),
+    (TreeGroups(0.8, [({0, 1, 2, 3}, 0.5), ([3, 2, 1, 0], 0.25)]), L21(0.6)),
 ]
 
 
@@ -255,7 +257,10 @@ def test_labels_of_tasks(penalty):
         given = kind(penalty.alpha, [[0, 3], [1, [2]]])
     assert_allclose(model.coef_, MultiTaskRegressor(given, **TIGHT).fit(X, Y).coef_, atol=1e-4)
     few = (long["task"] != "b").to_numpy()
-    assert MultiTaskRegressor(penalty, task_feature="task").fit(long[few], y[few]).converged_
+    names_it = nullcontext() if kind is TotalVariation else pytest.warns(UserWarning, match="left out: 'b'")
+    with names_it:
+        model = MultiTaskRegressor(penalty, task_feature="task").fit(long[few], y[few])
+    assert model.converged_
 
 
 def test_classes_of_different_tasks_are_joined():
@@ -343,6 +348,8 @@ COLUMNS = [("a", None), ("b", None), ("c", None)]
         (TreeGroups(tree=[(["a", "b"], 1), (["b", "c"], 1)]), ValueError, "tree has groups that overlap"),
         (TreeGroups(tree=[(["a", "b"], -1)]), ValueError, "tree has the weight -1"),
         (TreeGroups(tree=[("ab", 1.0)]), ValueError, "tree has the entry"),
+        (TreeGroups(tree=[({"a"}, 1.0), ["b", "c"]]), TypeError, "tree has {'a'} in the place of a task"),
+        (TreeGroups(tree=[([["a"]], 1.0)]), TypeError, r"tree has \['a'\] in the place of a task"),
         (TreeGroups(tree=np.zeros((3, 4))), ValueError, r"tree must be a linkage matrix of shape \(2, 4\)"),
         (TreeGroups(tree=np.zeros((2, 4))), ValueError, "tree is no linkage matrix"),
         (InfimalConvolution([("a", TotalVariation()), ("b", L1())]), ValueError, "part 'a' leaves directions free"),

@@ -169,7 +169,8 @@ def test_a_graph_is_keyed_by_the_labels_of_the_tasks():
     A = np.zeros((4, 4))
     A[0, 1] = A[1, 0] = 1.0
     A[1, 3] = A[3, 1] = 2.0
-    one = MultiTaskRegressor(Graph(edges, 0.5, 0.1), tol=1e-12).fit(X, named)
+    with pytest.warns(UserWarning, match="graph names .* left out: 'elsewhere'"):
+        one = MultiTaskRegressor(Graph(edges, 0.5, 0.1), tol=1e-12).fit(X, named)
     other = MultiTaskRegressor(Graph(A, 0.5, 0.1), tol=1e-12).fit(X, Y)
     assert_allclose(one.coef_, other.coef_, rtol=1e-10)
 

@@ -8,9 +8,19 @@ from scipy import sparse
 
 from mtlreg import (
     L1,
+    L21,
+    Chain,
+    Coupled,
+    FusedSqrt,
+    Graph,
     GraphFused,
     MultiTaskClassifier,
     MultiTaskRegressor,
+    PathSearchCV,
+    SqrtL1Fused,
+    TemporalRegressor,
+    TemporalSmooth,
+    TotalVariation,
     TreeGroups,
     stack_tasks,
     task_graph,
@@ -52,10 +62,41 @@ def test_every_form_of_a_graph(graph):
 
 
 def test_edges_of_absent_tasks_are_left_out():
-    check_edges(EDGES, [("b", None), ("c", None)], [(0, 1)], [-2.0])
+    with pytest.warns(UserWarning, match="graph names tasks that are not in the data, and are left out: 'a'"):
+        check_edges(EDGES, [("b", None), ("c", None)], [(0, 1)], [-2.0])
     frame = pd.DataFrame(MATRIX, index=list("abc"), columns=list("abc"))
-    check_edges(frame, [("b", None), ("c", None), ("z", None)], [(0, 1)], [-2.0])
-    check_edges(EDGES, [("a", None), ("c", None)], [], [])
+    with pytest.warns(UserWarning, match="left out: 'a'"):
+        check_edges(frame, [("b", None), ("c", None), ("z", None)], [(0, 1)], [-2.0])
+    with pytest.warns(UserWarning, match="left out: 'b'"):
+        check_edges(EDGES, [("a", None), ("c", None)], [], [])
+
+
+@pytest.mark.parametrize(
+    ("penalty", "message"),
+    [
+        (Graph([(0, 1, 1.0), (0, 9, 1.0)]), "graph names .* left out: 9"),
+        (GraphFused(1.0, {(0, 1): 1.0, (8, 9): 1.0}), "graph names .* left out: 8, 9"),
+        (TreeGroups(1.0, [[0, 1], [2, 3, 9]]), "tree names .* left out: 9"),
+        (TreeGroups(1.0, [({0, 1, 2, 3}, 0.5), ([9, 8, 0], 0.25)]), "tree names .* left out: 9, 8"),
+    ],
+)
+def test_a_fit_warns_once_of_labels_that_are_no_tasks(penalty, message):
+    rng = np.random.default_rng(0)
+    with pytest.warns(UserWarning, match=message) as caught:
+        MultiTaskRegressor(penalty).fit(rng.standard_normal((30, 3)), rng.standard_normal((30, 4)))
+    assert len(caught) == 1
+
+
+def test_a_search_goes_on_without_a_task():
+    rng = np.random.default_rng(0)
+    tasks = np.repeat(["a", "b", "c"], [30, 30, 3])
+    X = pd.DataFrame(rng.standard_normal((63, 3)), columns=list("xyz")).assign(task=tasks)
+    folds = [(np.arange(0, 60, 2), np.arange(1, 60, 2)), (np.arange(1, 60, 2), np.arange(0, 60, 2))]
+    model = MultiTaskRegressor(Graph(EDGES, alpha_ridge=0.1), task_feature="task")
+    with pytest.warns(UserWarning, match="left out: 'c'") as caught:
+        search = PathSearchCV(model, alphas=[1.0, 0.1], cv=folds).fit(X, rng.standard_normal(63))
+    assert len(caught) == len(folds)
+    assert np.isfinite(search.best_score_)
 
 
 def test_no_edge():
@@ -101,6 +142,7 @@ def test_a_mean_of_two_roundings_is_symmetric():
         (np.array([["a"] * 3] * 3), TypeError, "graph must hold numbers"),
         (pd.DataFrame(MATRIX, index=list("abc"), columns=list("abd")), ValueError, "graph needs the same task labels"),
         (pd.DataFrame(MATRIX), ValueError, "graph names none of the tasks"),
+        ([(["a"], "b", 1.0)], TypeError, r"graph has \['a'\] in the place of a task"),
     ],
 )
 def test_graphs_that_are_none(graph, error, message):
@@ -111,7 +153,9 @@ def test_graphs_that_are_none(graph, error, message):
 def test_order():
     assert column_chains(NAMED) == [[0, 1, 2]]
     assert column_chains(NAMED, ["c", "x", "a", "b"]) == [[2, 0, 1]]
-    assert column_chains(NAMED, np.array(["c", "b", "a"])) == [[2, 1, 0]]
+    for container in (tuple, np.array, pd.Index, pd.Series):
+        assert column_chains(NAMED, container(["c", "b", "a"])) == [[2, 1, 0]]
+    assert column_chains([(2, None), (0, None)], range(3)) == [[1, 0]]
     assert column_chains(plain_columns(2)) == [[0, 1]]
     columns = [("a", 0), ("a", 1), ("a", 2), ("b", 1), ("b", 2), ("b", 3), ("c", 1), ("d", "yes")]
     assert column_chains(columns, ["d", "b", "a", "c"]) == [[0], [3, 1], [4, 2], [5], [7, 6]]
@@ -122,6 +166,10 @@ def test_order():
     [
         ("abc", TypeError, "order='abc' must be a list"),
         (3, TypeError, "order=3 must be a list"),
+        ({"a", "b", "c"}, TypeError, "order={.* must be a list"),
+        (dict.fromkeys("abc"), TypeError, "order={.* must be a list"),
+        ((c for c in "abc"), TypeError, "order=.* must be a list"),
+        (["a", ["b"], "c"], TypeError, r"order has \['b'\] in the place of a task"),
         (["a", "b"], ValueError, "order=.* leaves out task 'c'"),
         (["a", "b", "c", "a"], ValueError, "order=.* names a task twice"),
     ],
@@ -129,6 +177,47 @@ def test_order():
 def test_orders_that_are_none(order, error, message):
     with pytest.raises(error, match=message):
         column_chains(NAMED, order)
+
+
+def visits(labels):
+    """Rows of tasks in a column, with these labels in time."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.standard_normal((20 * len(labels), 3)), columns=list("xyz"))
+    return X.assign(task=np.repeat(labels, 20)), rng.standard_normal(20 * len(labels))
+
+
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        TotalVariation(0.1),
+        TemporalSmooth(0.1),
+        SqrtL1Fused(0.1),
+        FusedSqrt(0.1),
+        Chain([TotalVariation(0.1), L1(0.1)]),
+        Coupled(L21(0.1), TemporalSmooth(1.0)),
+    ],
+    ids=lambda p: type(p).__name__,
+)
+def test_the_alphabet_is_no_order(penalty):
+    X, y = visits(["m6", "m12", "m24"])
+    with pytest.raises(ValueError, match="order=None: the tasks 'm12', 'm24', 'm6' have no order .* give order"):
+        MultiTaskRegressor(penalty, task_feature="task").fit(X, y)
+
+
+def test_where_tasks_have_an_order_of_their_own():
+    X, y = visits(["m6", "m12", "m24"])
+    with pytest.raises(ValueError, match="order=None"):
+        TemporalRegressor(0.1, task_feature="task").fit(X, y)
+    assert TemporalRegressor(0.1, task_feature="task", order=["m6", "m12", "m24"]).fit(X, y).converged_
+    # nothing but the selection of rows
+    assert TemporalRegressor(0.1, task_feature="task", fused_ratio=0.0).fit(X, y).converged_
+    for labels in ([6, 12, 24], list(pd.to_datetime(["2020-06-01", "2020-12-01", "2021-12-01"])), ["m6", "m12"]):
+        assert TemporalRegressor(0.1, task_feature="task").fit(*visits(labels)).converged_
+    # that of the columns of y
+    Y = pd.DataFrame(np.random.default_rng(0).standard_normal((len(X), 3)), columns=["m6", "m12", "m24"])
+    named = TemporalRegressor(0.1).fit(X[list("xyz")], Y)
+    given = TemporalRegressor(0.1, order=["m6", "m12", "m24"]).fit(X[list("xyz")], Y)
+    assert_array_equal(named.coef_, given.coef_)
 
 
 # -- from data --

@@ -16,6 +16,7 @@ from mtlreg import (
     L1,
     L21,
     Chain,
+    ClusteredClassifier,
     ClusteredRegressor,
     Coupled,
     DirtyRegressor,
@@ -40,6 +41,7 @@ from mtlreg import (
     Transposed,
     estimators,
     melt,
+    stack_tasks,
 )
 
 STRUCTURED = [name for name in estimators.__all__ if not name.startswith(("BlockSparse", "MultiTask"))]
@@ -145,6 +147,21 @@ def low_rank(seed=0, n=100, p=12, n_tasks=10, rank=2):
     return X, X @ W + 0.1 * rng.standard_normal((n, n_tasks)), W
 
 
+def test_rank_is_of_what_the_penalty_sees():
+    X, Y, _ = low_rank()
+    scales = np.random.default_rng(0).uniform(0.5, 2.0, (10, 12))
+    blocks = [X * scale for scale in scales]  # so that no two tasks have the same unit
+    rows, labels = stack_tasks(blocks, list(Y.T))
+    for cls in (TraceNormRegressor, RobustLowRankRegressor):
+        plain, stacked = cls(0.3, standardize="per_task"), cls(0.3, standardize="per_task", task_feature=-1)
+        assert stacked.fit(rows, labels).rank_ == plain.fit(X, Y).rank_ < 10
+        assert np.linalg.matrix_rank(stacked.coef_, tol=1e-3) == 10
+    # features without a price do not count
+    free = TraceNormRegressor(0.3, feature_weights=[0.0] * 4 + [1.0] * 8).fit(X, Y)
+    assert free.rank_ == 2 < np.linalg.matrix_rank(free.coef_)
+    assert TraceNormRegressor(0.0).fit(X, Y).rank_ == 10
+
+
 def test_rank():
     X, Y, _ = low_rank()
     assert TraceNormRegressor(0.3, standardize=True).fit(X, Y).rank_ == 2
@@ -174,6 +191,16 @@ def test_clusters_are_labelled():
     assert_array_equal(model.task_labels_, clone(model).fit(X, Y).task_labels_)
 
 
+def test_there_are_no_more_clusters_than_tasks():
+    y = np.random.default_rng(0).integers(3, size=(60, 2))
+    labels = ClusteredClassifier(0.01, n_clusters=6).fit(X, y).task_labels_
+    assert set(labels) == {0, 1}
+
+
+def test_box_norms_have_the_default_shape_of_clusters():
+    assert SpectralBoxNorm().shape == ClusteredRegressor().shape == ClusteredClassifier().shape
+
+
 def test_clusters_of_equal_tasks_and_of_one():
     assert len(ClusteredRegressor(1e6).fit(X, Y).task_labels_) == N_TASKS
     assert ClusteredRegressor(0.1).fit(X, Y[:, 0]).task_labels_.tolist() == [0]
@@ -196,11 +223,16 @@ def test_time_is_piecewise_constant():
         (DirtyRegressor(0.0), r"Dirty\(alpha=0\)"),
         (ClusteredRegressor(n_clusters=6), "n_clusters=6.*5 columns.*give n_clusters <= 5"),
         (ClusteredRegressor(shape=0.0), "shape"),
+        (RobustLowRankRegressor(alpha=0.0), r"RobustLowRankRegressor\(alpha=0.0\): alpha must be"),
+        (TemporalRegressor(alpha=0.0, alpha_smooth=1.0), r"TemporalRegressor\(alpha=0.0, .*: alpha must be > 0"),
+        (TemporalRegressor(alpha=-1.0), r"TemporalRegressor\(alpha=-1.0\): alpha must be"),
+        (TemporalRegressor(alpha_ridge=-1.0), r"TemporalRegressor\(alpha_ridge=-1.0\): alpha_ridge must be"),
+        (RobustLowRankRegressor(ratio=0), r"RobustLowRankRegressor\(ratio=0\): ratio must be in \(0, 1\)"),
         (RobustLowRankRegressor(ratio=1.0), r"RobustLowRankRegressor\(ratio=1.0\): ratio must be in \(0, 1\)"),
         (TemporalRegressor(fused_ratio=-0.1), r"TemporalRegressor\(fused_ratio=-0.1\): fused_ratio must be in"),
         (TemporalRegressor(entry_ratio=0.7, fused_ratio=0.7), "together at most 1"),
         (TemporalRegressor(order=[0, 1]), "order=.*leaves out task 2"),
-        (TemporalClassifier(alpha_smooth=-1.0), "alpha"),
+        (TemporalClassifier(alpha_smooth=-1.0), r"TemporalClassifier\(alpha_smooth=-1.0\): alpha_smooth must be"),
         (GraphRegressor(graph=np.ones((2, 3))), "graph must be square"),
         (GraphRegressor(graph=[("a", "b", 1.0)]), "graph names none of the tasks"),
         (MeanRegularizedRegressor(alpha_ridge=-1.0), "alpha_ridge"),
@@ -210,3 +242,19 @@ def test_bad_parameters(model, message):
     y = Y if is_regressor(model) else (Y > 0).astype(int)
     with pytest.raises(ValueError, match=message):
         model.fit(X, y)
+
+
+@pytest.mark.parametrize("value", ["a", None, True])
+@pytest.mark.parametrize(
+    ("cls", "parameter"),
+    [
+        (TemporalRegressor, "entry_ratio"),
+        (TemporalRegressor, "fused_ratio"),
+        (TemporalRegressor, "alpha_smooth"),
+        (RobustLowRankRegressor, "ratio"),
+        (RobustLowRankRegressor, "alpha"),
+    ],
+)
+def test_parameters_that_are_no_numbers(cls, parameter, value):
+    with pytest.raises(TypeError, match=rf"{cls.__name__}\({parameter}={value!r}\): {parameter} must be a number"):
+        cls(**{parameter: value}).fit(X, Y)

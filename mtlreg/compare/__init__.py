@@ -11,7 +11,15 @@ from joblib import Memory, Parallel, delayed
 from sklearn.utils.multiclass import type_of_target
 
 from mtlreg.compare._baselines import IndependentTasks, TaskDummies
-from mtlreg.compare._models import DEFAULT_FAMILIES, FAMILIES, REGRESSION_ONLY, Settings, make_extra, make_family
+from mtlreg.compare._models import (
+    DEFAULT_FAMILIES,
+    FAMILIES,
+    NEED_ORDER,
+    REGRESSION_ONLY,
+    Settings,
+    make_extra,
+    make_family,
+)
 from mtlreg.compare._result import Comparison, ModelResult
 from mtlreg.compare._run import fit_quietly, run
 from mtlreg.data import split_task_column
@@ -95,9 +103,11 @@ def compare(
     if choose_by not in ("macro", "weighted", "pooled"):
         raise ValueError(f"choose_by={choose_by!r} must be 'macro', 'weighted' or 'pooled'.")
     settings = Settings(classification, task_feature, metric, inner_cv, n_alphas, random_state, choose_by)
-    models = _models(families, extra, settings)
     tasks = None if task_feature is None else split_task_column(X, task_feature)[1]
     labels = _task_labels(y, tasks)
+    # columns of y are in an order, and so are numbers
+    ordered = tasks is None or len(labels) <= 2 or not any(isinstance(label, str) for label in labels)
+    models = _models(families, extra, settings, ordered)
     splits = _splits(X, y, cv, settings)
     job = run if cache is None else Memory(_writable(cache), verbose=0).cache(run)
     jobs = [delayed(job)(model, X, y, *split, metric, task_feature) for model in models.values() for split in splits]
@@ -112,9 +122,13 @@ def compare(
     return found
 
 
-def _models(families, extra, settings):
+def _models(families, extra, settings, ordered):
     """Estimators by name."""
-    left_out = REGRESSION_ONLY if settings.classification else ()
+    left_out = {}
+    if settings.classification:
+        left_out |= dict.fromkeys(REGRESSION_ONLY, "is for regression; these labels are classes")
+    if not ordered:
+        left_out |= dict.fromkeys(NEED_ORDER, "needs tasks in an order: numbers, or the columns of a 2-D y")
     if families is None:
         names = list(DEFAULT_FAMILIES)
     elif isinstance(families, str) and families == "all":
@@ -125,7 +139,7 @@ def _models(families, extra, settings):
         if name not in FAMILIES:
             raise ValueError(f"families has {name!r}; there are {list(FAMILIES)}.")
         if name in left_out:
-            raise ValueError(f"families has {name!r}, which is for regression; these labels are classes.")
+            raise ValueError(f"families has {name!r}, which {left_out[name]}.")
     models = {name: make_family(name, settings) for name in names}
     for name, estimator in (extra or {}).items():
         if name in FAMILIES:

@@ -47,7 +47,7 @@ from mtlreg.penalties import (
 )
 from mtlreg.structure import task_graph, task_tree
 
-__all__ = ["DEFAULT_FAMILIES", "FAMILIES", "REGRESSION_ONLY", "Settings", "make_extra", "make_family"]
+__all__ = ["DEFAULT_FAMILIES", "FAMILIES", "NEED_ORDER", "REGRESSION_ONLY", "Settings", "make_extra", "make_family"]
 
 #: name -> what it says about the tasks
 FAMILIES = {
@@ -87,6 +87,7 @@ FAMILIES = {
 #: what is compared unless more is asked for
 DEFAULT_FAMILIES = tuple(FAMILIES)[: tuple(FAMILIES).index("mlp") + 1]
 REGRESSION_ONLY = ("calibrated",)
+NEED_ORDER = ("temporal", "temporal_smooth", "fused_root", "root_fused")
 
 _PENALTIES = {
     "l1": L1(),

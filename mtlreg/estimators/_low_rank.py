@@ -8,6 +8,7 @@ from mtlreg.estimators._classifier import ClassifierBase
 from mtlreg.estimators._parameters import parameters
 from mtlreg.estimators._regressor import RegressorBase
 from mtlreg.penalties import L21, InfimalConvolution, SpectralBoxNorm, TraceNorm, Transposed
+from mtlreg.penalties._base import check_number
 
 __all__ = [
     "ClusteredClassifier",
@@ -47,7 +48,8 @@ class _TraceNorm:
 
     {attributes}
     rank_ : int
-        Rank of ``coef_``.
+        Rank of the coefficients as the penalty sees them: after ``standardize`` and ``feature_weights``, without the
+        features that are not penalised. Where nothing is (``alpha`` and ``alpha_ridge`` 0), that of ``coef_``.
 
     References
     ----------
@@ -59,7 +61,8 @@ class _TraceNorm:
 
     def _values(self, encoding, table, at):
         values = super()._values(encoding, table, at)
-        return values | {"rank_": _rank(values["coef_"])}
+        null = encoding.problem.penalty.null
+        return values | {"rank_": _rank(values["coef_"] if null else encoding.penalised(at.x)[0])}
 
 
 @parameters("regressor", alpha=1.0, alpha_ridge=0.0, loss="squared")
@@ -89,7 +92,7 @@ class _Clustered:
     alpha : float, default={alpha}
         Strength, >= 0.
     n_clusters : int, default={n_clusters}
-        From 1 to the number of columns.
+        From 1 to the number of columns (of tasks, unless a task has several classes).
     shape : float, default={shape}
         h, > 0: small values make a cluster's tasks equal.
     alpha_ridge : float, default={alpha_ridge}
@@ -100,8 +103,9 @@ class _Clustered:
     {attributes}
     task_labels_ : ndarray of shape (n_tasks,)
         Clusters, in the order of ``tasks_``: k-means with ``n_clusters`` clusters and a fixed seed on the tasks'
-        coefficients in the space of the leading ``n_clusters`` singular vectors of ``coef_``. -1 for all tasks if they
-        differ in their number of classes.
+        coefficients in the space of the leading ``n_clusters`` singular vectors of ``coef_``. There are at most as many
+        clusters as tasks, though tasks of several classes have more columns. -1 for all tasks if they differ in their
+        number of classes.
 
     References
     ----------
@@ -160,7 +164,8 @@ class _RobustLowRank:
 
     {attributes}
     rank_ : int
-        Rank of ``components_["low_rank"]``.
+        Rank of the part "low_rank" as the penalty sees it: after ``standardize`` and ``feature_weights``, without the
+        features that are not penalised.
     outlier_tasks_ : list
         Tasks with coefficients in ``components_["outlier"]``.
 
@@ -170,17 +175,17 @@ class _RobustLowRank:
     """
 
     def _make_penalty(self):
-        if not 0 < self.ratio < 1:
-            raise ValueError(f"{type(self).__name__}(ratio={self.ratio!r}): ratio must be in (0, 1).")
+        check_number(self, "alpha", low=0, low_open=True, finite=True)
+        check_number(self, "ratio", low=0, high=1, low_open=True, high_open=True)
         parts = [("low_rank", TraceNorm(1.0 - self.ratio)), ("outlier", Transposed(L21(float(self.ratio))))]
         return InfimalConvolution(parts, self.alpha)
 
     def _values(self, encoding, table, at):
         values = super()._values(encoding, table, at)
-        parts = values["components_"]
-        outside = np.atleast_2d(parts["outlier"]).any(axis=1)
+        low_rank, outlier = encoding.penalised(at.x)
+        outside = outlier.any(axis=0)
         tasks = [task for (task, _), out in zip(encoding.columns, outside, strict=True) if out]
-        return values | {"rank_": _rank(parts["low_rank"]), "outlier_tasks_": list(dict.fromkeys(tasks))}
+        return values | {"rank_": _rank(low_rank), "outlier_tasks_": list(dict.fromkeys(tasks))}
 
 
 @parameters("regressor", alpha=1.0, ratio=0.4, loss="squared")

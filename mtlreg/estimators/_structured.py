@@ -20,6 +20,7 @@ from mtlreg.penalties import (
     TemporalSmooth,
     TotalVariation,
 )
+from mtlreg.penalties._base import check_number
 
 __all__ = [
     "DirtyClassifier",
@@ -131,8 +132,8 @@ class _Graph:
     alpha : float, default={alpha}
         Strength, >= 0.
     graph : list of (task, task, weight), dict, data frame, array or sparse matrix, default={graph}
-        Edges between tasks, by their labels; an array has the order of ``tasks_``. None: all tasks are joined, with
-        weight 1 / n_tasks. `task_graph` makes one from data.
+        Edges between tasks, by their labels; those of tasks without data are left out, with a warning. An array has
+        the order of ``tasks_``. None: all tasks are joined, with weight 1 / n_tasks. `task_graph` makes one from data.
     alpha_ridge : float, default={alpha_ridge}
         Strength of a ridge part, >= 0; absolute. At 0 what the tasks of a component share is not penalised.
     alpha_l1 : float, default={alpha_l1}
@@ -185,7 +186,8 @@ class _Temporal:
     alpha_smooth : float, default={alpha_smooth}
         Strength of the squared differences, >= 0; absolute.
     order : list, default={order}
-        Labels of the tasks in their order; None: that of ``tasks_``. Tasks without data are left out.
+        Labels of the tasks in their order; None: that of ``tasks_``, where it is that of the columns of y, or of
+        numbers or dates. Tasks without data are left out.
     alpha_ridge : float, default={alpha_ridge}
         Strength of a ridge part, >= 0; absolute.
     {loss}
@@ -202,8 +204,14 @@ class _Temporal:
     def _make_penalty(self):
         name = type(self).__name__
         for ratio in ("entry_ratio", "fused_ratio"):
-            if not 0 <= getattr(self, ratio) <= 1:
-                raise ValueError(f"{name}({ratio}={getattr(self, ratio)!r}): {ratio} must be in [0, 1].")
+            check_number(self, ratio, low=0, high=1)
+        for strength in ("alpha", "alpha_smooth", "alpha_ridge"):
+            check_number(self, strength, low=0.0, finite=True)
+        if self.alpha == 0 and self.alpha_smooth != 0:
+            raise ValueError(
+                f"{name}(alpha={self.alpha!r}, alpha_smooth={self.alpha_smooth!r}): alpha must be > 0; TemporalSmooth "
+                "is the penalty without it."
+            )
         rows = 1 - self.entry_ratio - self.fused_ratio
         if rows < -1e-12:
             raise ValueError(

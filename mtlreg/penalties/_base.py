@@ -256,17 +256,22 @@ def largest_scale(feasible, upper=1.0):
     return low
 
 
-def check_number(owner, name, low=None, high=None, low_open=False, finite=False):
-    """Raise if parameter ``name`` of ``owner`` is not a number in [low, high], or is infinite where it must not be."""
+def check_number(owner, name, low=None, high=None, low_open=False, high_open=False, finite=False):
+    """Raise if parameter ``name`` of ``owner`` is not a number in [low, high], or is infinite where it must not be.
+
+    With ``low_open`` or ``high_open`` that end is not part of the interval.
+    """
     value = getattr(owner, name)
     label = f"{type(owner).__name__}({name}={value!r})"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{label}: {name} must be a number, got {type(value).__name__}.")
     number = float(value)
     below = low is not None and (number <= low if low_open else number < low)
-    above = (high is not None and number > high) or (finite and number == math.inf)
+    above = (high is not None and (number >= high if high_open else number > high)) or (finite and number == math.inf)
     if number != number or below or above:
-        bounds = f"{'(' if low_open else '['}{low}, {'inf' if high is None else high}{')' if finite else ']'}"
+        bounds = (
+            f"{'(' if low_open else '['}{low}, {'inf' if high is None else high}{')' if finite or high_open else ']'}"
+        )
         raise ValueError(f"{label}: {name} must be in {bounds}.")
 
 

@@ -1,10 +1,33 @@
-"""Which columns of W belong together: tasks with several classes have a column for each."""
+"""Which columns of W belong together, and the labels of tasks in what a user gives to say so.
+
+Tasks with several classes have a column for each.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
+from collections.abc import Hashable, Sequence
 
-__all__ = ["column_chains", "column_groups"]
+import numpy as np
+
+__all__ = [
+    "NumberedColumns",
+    "SortedColumns",
+    "column_chains",
+    "column_groups",
+    "plain_label",
+    "shown_labels",
+    "warn_of_unknown",
+]
+
+
+class NumberedColumns(list):
+    """Columns of a bare W: numbers stand for tasks that nobody has named."""
+
+
+class SortedColumns(list):
+    """Columns (task, class) that stand in the order in which the labels of their tasks sort, for want of another."""
 
 
 def column_groups(columns):
@@ -31,13 +54,15 @@ def column_chains(columns, order=None):
     Raises
     ------
     ValueError, TypeError
-        If a task is missing in ``order``, or in it twice; if ``order`` is no list.
+        If a task is missing in ``order``, or in it twice; if ``order`` is no list; if there is none, and that of the
+        columns is alphabetical.
     """
     if order is None:
+        _check_order(columns)
         return column_groups(columns)
-    if isinstance(order, str) or not hasattr(order, "__iter__"):
+    if isinstance(order, str | bytes) or not (isinstance(order, Sequence) or hasattr(order, "__array__")):
         raise TypeError(f"order={order!r} must be a list of task labels.")
-    order = list(order)
+    order = [plain_label(task, "order") for task in order]
     place = {task: k for k, task in enumerate(order)}
     if len(place) < len(order):
         raise ValueError(f"order={order!r} names a task twice.")
@@ -45,3 +70,39 @@ def column_chains(columns, order=None):
     if missing:
         raise ValueError(f"order={order!r} leaves out task {missing[0]!r}: give the order of all tasks in the data.")
     return [sorted(group, key=lambda k: place[columns[k][0]]) for group in column_groups(columns)]
+
+
+def _check_order(columns):
+    """Refuse names that have been sorted: "m6" would come after "m12". Fewer than three have only one order."""
+    tasks = list(dict.fromkeys(task for task, _ in columns))
+    if isinstance(columns, SortedColumns) and len(tasks) > 2 and any(isinstance(task, str) for task in tasks):
+        raise ValueError(
+            f"order=None: the tasks {shown_labels(tasks)} have no order of their own but the alphabet's; give order, a "
+            "list of all tasks."
+        )
+
+
+def plain_label(label, parameter):
+    """A label as a Python object, which prints as it was written; a TypeError names the parameter it is from."""
+    label = label.item() if isinstance(label, np.generic) else label
+    if not isinstance(label, Hashable):
+        raise TypeError(f"{parameter} has {label!r} in the place of a task, which cannot be the label of one.")
+    return label
+
+
+def shown_labels(labels):
+    """The first few labels, for a message."""
+    shown = ", ".join(repr(label.item() if isinstance(label, np.generic) else label) for label in list(labels)[:4])
+    return shown + (", ..." if len(labels) > 4 else "")
+
+
+def warn_of_unknown(parameter, named, columns):
+    """Warn of labels that are no task's: a part of the data may lack a task, but a label may be misspelt too."""
+    tasks = {task for task, _ in columns}
+    unknown = [label for label in dict.fromkeys(named) if label not in tasks]
+    if unknown and not isinstance(columns, NumberedColumns):
+        warnings.warn(
+            f"{parameter} names tasks that are not in the data, and are left out: {shown_labels(unknown)}.",
+            UserWarning,
+            stacklevel=2,
+        )

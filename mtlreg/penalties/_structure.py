@@ -7,7 +7,7 @@ import numbers
 import numpy as np
 from scipy import sparse
 
-from mtlreg.penalties._columns import column_groups
+from mtlreg.penalties._columns import NumberedColumns, column_groups, plain_label, shown_labels, warn_of_unknown
 
 __all__ = ["plain_columns", "read_graph"]
 
@@ -19,14 +19,14 @@ FORMS = (
 
 def plain_columns(n_columns):
     """The columns of tasks 0, 1, ... that predict one number each, for penalties used without `bind`."""
-    return [(t, None) for t in range(n_columns)]
+    return NumberedColumns((t, None) for t in range(n_columns))
 
 
 def read_graph(graph, columns):
     """Edges between columns of W for a graph between tasks.
 
     Columns are joined where their tasks are: those of the same class, if the tasks have several. What is keyed by task
-    may name tasks that are not among the columns (a fold can lose one); their edges are left out.
+    may name tasks that are not among the columns (a fold can lose one); their edges are left out, with a warning.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def read_graph(graph, columns):
     ValueError, TypeError
         Naming ``graph``.
     """
-    between = _task_edges(graph, list(dict.fromkeys(task for task, _ in columns)))
+    between = _task_edges(graph, columns)
     found = {}
     for group in column_groups(columns):
         column = {columns[k][0]: k for k in group}
@@ -58,8 +58,9 @@ def read_graph(graph, columns):
     return np.array(edges, dtype=np.intp).reshape(-1, 2), weights
 
 
-def _task_edges(graph, tasks):
+def _task_edges(graph, columns):
     """``{(task, task): weight}`` with each undirected edge between known tasks once."""
+    tasks = list(dict.fromkeys(task for task, _ in columns))
     if hasattr(graph, "to_numpy") and hasattr(graph, "index") and hasattr(graph, "columns"):
         triples, named = _frame_edges(graph)
     elif sparse.issparse(graph) or hasattr(graph, "__array__"):
@@ -68,9 +69,10 @@ def _task_edges(graph, tasks):
         triples, named = _listed_edges(graph)
     if named and not set(named) & set(tasks):
         raise ValueError(
-            f"graph names none of the tasks: it has {_shown(named)}, the data have {_shown(tasks)}. "
+            f"graph names none of the tasks: it has {shown_labels(named)}, the data have {shown_labels(tasks)}. "
             "Key it by the labels of the tasks."
         )
+    warn_of_unknown("graph", named, columns)
     edges = {}
     for s, t, weight in triples:
         weight = _weight(s, t, weight)
@@ -95,13 +97,13 @@ def _listed_edges(graph):
     for entry in entries:
         if not isinstance(entry, list | tuple) or len(entry) != 3:
             raise ValueError(f"graph has the entry {entry!r}, which is no edge (task, task, weight).")
-    triples = [(_plain(s), _plain(t), weight) for s, t, weight in entries]
+    triples = [(plain_label(s, "graph"), plain_label(t, "graph"), weight) for s, t, weight in entries]
     return triples, [task for s, t, _ in triples for task in (s, t)]
 
 
 def _frame_edges(graph):
     """Triples of a data frame with a row and a column for each task."""
-    rows, columns = [_plain(a) for a in graph.index], [_plain(a) for a in graph.columns]
+    rows, columns = ([plain_label(a, "graph") for a in axis] for axis in (graph.index, graph.columns))
     if len(set(rows)) < len(rows) or len(columns) != len(rows) or set(rows) != set(columns):
         raise ValueError("graph needs the same task labels as index and as columns, each once.")
     return _matrix_edges(graph[list(graph.index)].to_numpy(), rows), rows
@@ -125,8 +127,8 @@ def _matrix_edges(matrix, tasks):
     if difference.nnz and difference.max() > 1e-10 * abs(A).max():
         i, j = np.unravel_index(int(difference.tocoo().toarray().argmax()), A.shape)
         raise ValueError(
-            f"graph is not symmetric: tasks {_plain(tasks[i])!r} and {_plain(tasks[j])!r} are joined with two weights. "
-            "Give (graph + graph.T) / 2."
+            f"graph is not symmetric: tasks {shown_labels(tasks[i : i + 1])} and {shown_labels(tasks[j : j + 1])} are "
+            "joined with two weights. Give (graph + graph.T) / 2."
         )
     upper = A.row <= A.col
     triples = zip(A.row[upper], A.col[upper], A.data[upper], strict=True)
@@ -151,13 +153,3 @@ def _weight(s, t, weight):
         if np.isfinite(weight):
             return weight
     raise ValueError(f"graph has the weight {weight!r} between {s!r} and {t!r}; it must be a finite number.")
-
-
-def _plain(label):
-    """A label as a Python object, which prints as it was written."""
-    return label.item() if isinstance(label, np.generic) else label
-
-
-def _shown(labels):
-    shown = ", ".join(repr(_plain(label)) for label in list(labels)[:4])
-    return shown + (", ..." if len(labels) > 4 else "")

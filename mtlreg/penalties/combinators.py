@@ -285,6 +285,11 @@ class Transposed(Penalty):
         A plain (not compound) penalty.
     alpha : float, default=1.0
         Strength, >= 0.
+
+    References
+    ----------
+    Chen, Zhou & Ye (2011), Integrating low-rank and group-sparse structures for robust multi-task learning, KDD, and
+    Gong, Ye & Zhang (2012), Robust multi-task feature learning, KDD, have ``Transposed(L21())`` for outlier tasks.
     """
 
     penalty: Penalty

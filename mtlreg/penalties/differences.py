@@ -63,8 +63,9 @@ class TotalVariation(DifferencesPenalty):
     alpha : float, default=1.0
         Strength, >= 0.
     order : list of task labels, default=None
-        Every task once; it may name tasks that the data do not have. None: the order of ``tasks_``, sorted. Columns of
-        a task with several classes follow those of the same class.
+        Every task once; it may name tasks that the data do not have. None: the order of ``tasks_``, which are the
+        columns of a 2-D y, or the sorted labels of a task column: numbers or dates then, for names have no order.
+        Columns of a task with several classes follow those of the same class.
     alpha_ridge : float, default=0.0
         Strength of the ridge part, >= 0; absolute, not a ratio.
     positive : bool, default=False
@@ -158,8 +159,8 @@ class GraphFused(DifferencesPenalty):
         Strength, >= 0.
     graph : list of (task, task, weight), dict, data frame, array or sparse matrix, default=None
         The weights r: edges in a list, ``{(task, task): weight}``, or a symmetric matrix without diagonal. What is
-        keyed by task (all but arrays) may name tasks that the data do not have; arrays are in the order of ``tasks_``,
-        sorted. `task_graph` makes one from data. Needed.
+        keyed by task (all but arrays) may name tasks that the data do not have, which are left out, with a warning;
+        arrays are in the order of ``tasks_``, sorted. `task_graph` makes one from data. Needed.
     fused_ratio : float, default=0.5
         Share of the differences, in [0, 1].
     alpha_ridge : float, default=0.0

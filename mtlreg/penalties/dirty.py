@@ -13,7 +13,7 @@ __all__ = ["Dirty"]
 
 @dataclass(eq=False, repr=False)
 class Dirty(Penalty):
-    """``Omega(W) = alpha min_{B + S = W} T^(ratio (1 - 1/q)) sum_j |B_j|_q + sum_jt |S_jt|`` for T columns.
+    """``Omega(W) = alpha min_{B + S = W} {T^(ratio (1 - 1/q)) sum_j |B_j|_q + sum_jt |S_jt|}`` for T columns.
 
     Coefficients are those of features that all tasks share, ``components_["shared"]``, plus exceptions,
     ``components_["specific"]``. Both live for 0 < ratio < 1: at 0 a row is never dearer than its entries and the model

@@ -143,8 +143,30 @@ class SquaredTraceNorm(SquaredNorm):
         return min(eps * high, eps * top / size if size else high), high
 
 
+class ClusteringPenalty(SquaredNorm):
+    """What the penalties with clusters share: the number of these, and that there are columns for them."""
+
+    n_clusters: int
+
+    def bind(self, columns):
+        if 1 < len(columns) < self.n_clusters:  # of one task there is nothing to cluster
+            raise ValueError(
+                f"{type(self).__name__}(n_clusters={self.n_clusters}): the coefficients have {len(columns)} columns "
+                f"(one a task, or one a class of a task); give n_clusters <= {len(columns)}."
+            )
+        return self
+
+    def check(self):
+        super().check()
+        n, name = self.n_clusters, type(self).__name__
+        if isinstance(n, bool) or not isinstance(n, numbers.Integral):
+            raise TypeError(f"{name}(n_clusters={n!r}): n_clusters must be an integer, got {type(n).__name__}.")
+        if n < 1:
+            raise ValueError(f"{name}(n_clusters={n!r}): n_clusters must be at least 1.")
+
+
 @dataclass(eq=False, repr=False)
-class SpectralBoxNorm(SquaredNorm):
+class SpectralBoxNorm(ClusteringPenalty):
     """``Omega(W) = alpha h (1 + h) min_m sum_i sigma_i(W)^2 / (h + m_i) + (alpha_ridge / 2) |W|_F^2``.
 
     sigma are the singular values, h is ``shape``, and ``0 <= m_i <= 1`` with ``sum_i m_i = n_clusters``. This is the
@@ -158,7 +180,7 @@ class SpectralBoxNorm(SquaredNorm):
         Strength, >= 0.
     n_clusters : int, default=2
         From 1 to the number of columns of W (of tasks, unless a task has several classes).
-    shape : float, default=1.0
+    shape : float, default=0.1
         h, > 0: what the leading singular values cost, over how much more the others cost.
     alpha_ridge : float, default=0.0
         Strength of the ridge part, >= 0; absolute, not a ratio.
@@ -177,7 +199,7 @@ class SpectralBoxNorm(SquaredNorm):
 
     alpha: float = 1.0
     n_clusters: int = 2
-    shape: float = 1.0
+    shape: float = 0.1
     alpha_ridge: float = 0.0
 
     @property
@@ -205,18 +227,13 @@ class SpectralBoxNorm(SquaredNorm):
     def _curvatures(self):
         return 2 * float(self.shape), 2 * (1 + float(self.shape))
 
-    def bind(self, columns):
-        _check_enough(self, columns)
-        return self
-
     def check(self):
         super().check()
-        _check_clusters(self)
         check_number(self, "shape", low=0.0, low_open=True, finite=True)
 
 
 @dataclass(eq=False, repr=False)
-class ClusterNorm(SquaredNorm):
+class ClusterNorm(ClusteringPenalty):
     """``Omega(W) = alpha (eps_mean |W U|_F^2 + min_M tr(W P S(M) P W')) + (alpha_ridge / 2) |W|_F^2``.
 
     U = 11'/T takes every task to the tasks' mean, P = I - U to its difference from it. ``S(M)`` is ``eps_between`` on
@@ -280,13 +297,8 @@ class ClusterNorm(SquaredNorm):
         prices = [2 * float(eps) for eps in (self.eps_mean, self.eps_between, self.eps_within)]
         return min(prices), max(prices)
 
-    def bind(self, columns):
-        _check_enough(self, columns)
-        return self
-
     def check(self):
         super().check()
-        _check_clusters(self)
         for name in ("eps_mean", "eps_between", "eps_within"):
             check_number(self, name, low=0.0, low_open=True, finite=True)
         if self.eps_within <= self.eps_between:
@@ -361,19 +373,3 @@ def _sum(a):
 def _rounding(W):
     """A bound of the relative error in the sum of the singular values."""
     return (8 + sum(W.shape)) * float(array_namespace(W).finfo(W.dtype).eps)
-
-
-def _check_clusters(penalty):
-    n, name = penalty.n_clusters, type(penalty).__name__
-    if isinstance(n, bool) or not isinstance(n, numbers.Integral):
-        raise TypeError(f"{name}(n_clusters={n!r}): n_clusters must be an integer, got {type(n).__name__}.")
-    if n < 1:
-        raise ValueError(f"{name}(n_clusters={n!r}): n_clusters must be at least 1.")
-
-
-def _check_enough(penalty, columns):
-    if 1 < len(columns) < penalty.n_clusters:  # of one task there is nothing to cluster
-        raise ValueError(
-            f"{type(penalty).__name__}(n_clusters={penalty.n_clusters}): the coefficients have {len(columns)} columns "
-            f"(one a task, or one a class of a task); give n_clusters <= {len(columns)}."
-        )

@@ -13,6 +13,7 @@ from array_api_compat import array_namespace
 
 from mtlreg.kernels import for_array
 from mtlreg.penalties._base import HomogeneousPenalty
+from mtlreg.penalties._columns import plain_label, shown_labels, warn_of_unknown
 from mtlreg.penalties._structure import plain_columns
 
 __all__ = ["TreeGroups", "linkage_groups", "read_tree"]
@@ -31,11 +32,11 @@ class TreeGroups(HomogeneousPenalty):
         Strength, >= 0.
     tree : nested list, list of (labels, weight), or linkage matrix, default=None
         Of task labels. In a nested list such as ``[["a", "b"], ["c"]]`` every list is a group of weight 1, a label is
-        none (write ``["c"]`` for it). A list of pairs ``({"a", "b"}, 0.5)`` gives groups with weights >= 0. Both may
-        name tasks that the data do not have. A linkage matrix of SciPy over the tasks in the order of ``tasks_``,
-        sorted, has Kim and Xing's weights: a node at height h, relative to the root's, leaves the share h of what is
-        above it to its children and takes ``1 - h`` itself, so that the weights above every task add up to 1.
-        `task_tree` makes such groups from data. Needed. Every task is in a group with a weight.
+        none (write ``["c"]`` for it). A list of pairs ``({"a", "b"}, 0.5)`` gives groups with weights >= 0. In both,
+        tasks that the data do not have are left out, with a warning. A linkage matrix of SciPy over the tasks in the
+        order of ``tasks_``, sorted, has Kim and Xing's weights: a node at height h, relative to the root's, leaves the
+        share h of what is above it to its children and takes ``1 - h`` itself, so that the weights above every task add
+        up to 1. `task_tree` makes such groups from data. Needed. Every task is in a group with a weight.
     alpha_ridge : float, default=0.0
         Strength of the ridge part, >= 0; absolute, not a ratio.
 
@@ -103,17 +104,18 @@ def read_tree(tree, columns):
     """
     tasks = list(dict.fromkeys(task for task, _ in columns))
     found = {}
-    for labels, weight in _labelled_groups(tree, tasks):
+    for labels, weight in _labelled_groups(tree, columns):
         group = frozenset(labels) & frozenset(tasks)
         if group and weight > 0:
             found[group] = found.get(group, 0.0) + weight
     missing = [task for task in tasks if not any(task in group for group in found)]
     if missing:
-        raise ValueError(f"tree has no group with a weight for task {_plain(missing[0])!r}; every task needs one.")
+        raise ValueError(f"tree has no group with a weight for task {shown_labels(missing[:1])}; every task needs one.")
     groups = sorted(found, key=lambda group: (len(group), min(tasks.index(task) for task in group)))
     for small, large in combinations(groups, 2):
         if small & large and not small <= large:
-            raise ValueError(f"tree has groups that overlap without one inside the other: {_shown(small, large)}.")
+            both = f"[{shown_labels(sorted(small, key=str))}] and [{shown_labels(sorted(large, key=str))}]"
+            raise ValueError(f"tree has groups that overlap without one inside the other: {both}.")
     members = [[k for k, (task, _) in enumerate(columns) if task in group] for group in groups]
     starts = np.concatenate([[0], np.cumsum([len(group) for group in members])])
     return starts, np.concatenate(members).astype(np.intp), np.array([found[group] for group in groups])
@@ -152,8 +154,9 @@ def linkage_groups(linkage, labels):
     return [(group, float(weight)) for group, weight in zip(groups, weights, strict=True) if weight > 0]
 
 
-def _labelled_groups(tree, tasks):
+def _labelled_groups(tree, columns):
     """(labels, weight) of every group."""
+    tasks = list(dict.fromkeys(task for task, _ in columns))
     if hasattr(tree, "__array__"):
         return linkage_groups(tree, tasks)
     if not isinstance(tree, list | tuple):
@@ -163,9 +166,12 @@ def _labelled_groups(tree, tasks):
         )
     pairs = [entry for entry in tree if isinstance(entry, tuple)]
     groups = [_weighted(*pair) for pair in pairs] if pairs and len(pairs) == len(tree) else _lists(tree)
-    named = {label for labels, _ in groups for label in labels}
-    if not named & set(tasks):
-        raise ValueError(f"tree names none of the tasks: it has {_shown(named)}, the data have {_shown(tasks)}.")
+    named = list(dict.fromkeys(label for labels, _ in groups for label in labels))
+    if not set(named) & set(tasks):
+        raise ValueError(
+            f"tree names none of the tasks: it has {shown_labels(named)}, the data have {shown_labels(tasks)}."
+        )
+    warn_of_unknown("tree", named, columns)
     return groups
 
 
@@ -176,7 +182,7 @@ def _weighted(*pair):
     labels, weight = pair
     if not isinstance(weight, numbers.Real) or not 0 <= float(weight) < float("inf"):
         raise ValueError(f"tree has the weight {weight!r}; weights are finite numbers >= 0.")
-    return [_plain(label) for label in labels], float(weight)
+    return [plain_label(label, "tree") for label in labels], float(weight)
 
 
 def _lists(tree):
@@ -188,16 +194,8 @@ def _lists(tree):
             own += inner[-1][0]
             groups += inner
         else:
-            own.append(_plain(entry))
+            own.append(plain_label(entry, "tree"))
     if len(set(own)) < len(own):
         twice = next(label for label in own if own.count(label) > 1)
         raise ValueError(f"tree names task {twice!r} more than once.")
     return [*groups, (own, 1.0)]
-
-
-def _plain(label):
-    return label.item() if isinstance(label, np.generic) else label
-
-
-def _shown(*collections):
-    return " and ".join(repr(sorted(map(_plain, some), key=str)[:6]) for some in collections)
