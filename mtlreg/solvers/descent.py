@@ -1,6 +1,6 @@
 """Cyclic block coordinate descent over rows with Anderson extrapolation, for squared loss and row penalties.
 
-The correlations of the rows with the residual are computed, or kept where there is a Gram matrix (`mtlreg.solvers.gram`).
+The correlations of the rows with the residual are computed, or kept by a Gram matrix (`mtlreg.solvers.gram`).
 Of a compound penalty a row is that of all parts together.
 
 References
