@@ -12,6 +12,7 @@ from scipy import sparse
 
 from mtlreg.designs import SharedDesign
 from mtlreg.kernels import for_array
+from mtlreg.solvers._base import check_finite
 
 __all__ = ["Gram", "GramRows", "handles", "share"]
 
@@ -42,6 +43,7 @@ class Gram:
         self.G = problem.known("gram", lambda: GramRows(problem).take(np.arange(problem.design.n_features)))
         self.B = -problem.null_gradient
         self.curvature = np.diag(self.G) * (1 + 1e-12)
+        check_finite(float(self.curvature.max(initial=0.0)))
         self.problem = problem
         self.positive = np.array([kernel[4] for kernel in problem.penalty.row_kernels()])  # by part
 
