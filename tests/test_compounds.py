@@ -17,7 +17,6 @@ from mtlreg import (
     Transposed,
     melt,
 )
-from mtlreg.kernels import for_array
 from mtlreg.solvers import solve
 from mtlreg.solvers._choose import choose
 from mtlreg.solvers.descent import Columns, batches, coordinate_descent
@@ -240,7 +239,8 @@ def test_residual_is_that_of_the_sum(penalty):
     x = problem.zero
     residual = columns.residual(x, problem.null.Z)
     kernels = np.array(problem.penalty.row_kernels(), dtype=float)
-    for_array(x).sweep_rows(*columns.arrays(residual), x, kernels, 3)
+    for _ in range(3):
+        columns.sweep(residual, x, kernels)
     assert x.any()
     assert_allclose(residual, columns.residual(x, problem.null.Z), atol=1e-14)
 

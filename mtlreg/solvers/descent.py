@@ -1,5 +1,6 @@
 """Cyclic block coordinate descent over rows with Anderson extrapolation, for squared loss and row penalties.
 
+The correlations of the rows with the residual are computed, or kept by a Gram matrix (`mtlreg.solvers.gram`).
 Of a compound penalty a row is that of all parts together.
 
 References
@@ -17,11 +18,14 @@ from scipy import sparse
 
 from mtlreg.designs import StackedDesign
 from mtlreg.kernels import for_array
+from mtlreg.solvers import gram
 from mtlreg.solvers._base import check_finite
 
 __all__ = ["Columns", "coordinate_descent", "handles"]
 
 SWEEPS = 5  # between extrapolations
+BLOCK = 32  # rows swept between two matrix products
+FEWEST = 4  # columns for which those pay
 CHECK_EVERY = 2  # extrapolations between certificates
 
 
@@ -52,7 +56,7 @@ def batches(problem, W, free_coefficients):
 
     ``free_coefficients()`` is asked for Z before each batch.
     """
-    columns, sweep = Columns(problem), for_array(W).sweep_rows
+    columns = _columns(problem)
     kernels = np.array(problem.penalty.row_kernels(), dtype=np.float64)
     while True:
         W, Z = np.array(W, order="C"), free_coefficients()
@@ -60,11 +64,18 @@ def batches(problem, W, free_coefficients):
         residual = columns.residual(W, Z)
         iterates = [W.copy()]
         for _ in range(SWEEPS):
-            change = sweep(*columns.arrays(residual), parts, kernels, 1)
+            change = columns.sweep(residual, parts, kernels)
             iterates.append(W.copy())
         if change > 0:
             W = _extrapolated(problem, columns, iterates, residual, Z)
         yield W, change
+
+
+def _columns(problem):
+    """How the correlations of the rows are found: kept, block by block, or one at a time."""
+    if gram.handles(problem):
+        return gram.Gram(problem)
+    return Blocks(problem) if gram.has_gram(problem) and problem.design.n_columns >= FEWEST else Columns(problem)
 
 
 def _extrapolated(problem, columns, iterates, residual, Z):
@@ -86,7 +97,7 @@ def _extrapolated(problem, columns, iterates, residual, Z):
     parts[columns.positive] = np.maximum(parts[columns.positive], 0)
 
     def objective(W, state):
-        return columns.half_squares(state) + problem.penalty.value(W)
+        return columns.loss(state, W) + problem.penalty.value(W)
 
     reached = objective(last, residual)  # first: `Columns.residual` begins a new account of the free directions
     return candidate if objective(candidate, columns.residual(candidate, Z)) < reached else last
@@ -181,8 +192,8 @@ class Columns:
         self.S[...] = 0
         return np.ascontiguousarray(r.reshape(r.shape[0], -1))
 
-    def half_squares(self, residual):
-        """The loss a residual (with what is tracked in S) stands for."""
+    def loss(self, residual, W):
+        """The loss a residual (with what is tracked in S) stands for, that at W."""
         problem = self.problem
         r = residual
         if self.S.size and np.any(self.S):
@@ -194,21 +205,36 @@ class Columns:
         safe = np.where(problem.weights > 0, problem.weights, 1)
         return 0.5 * float(np.sum(r * r / safe, dtype=np.float64))
 
-    def arrays(self, residual):
-        """The leading arguments of ``sweep_rows``."""
-        return (
-            self.data,
-            self.indices,
-            self.indptr,
-            self.starts,
-            self.M,
-            residual,
-            self.S,
-            self.K,
-            self.A,
-            self.scale,
-            self.curvature,
-        )
+    def sweep(self, residual, parts, kernels):
+        """One sweep, in place; returns the largest change."""
+        columns = (self.data, self.indices, self.indptr, self.starts, self.M)
+        free = (self.S, self.K, self.A)
+        return for_array(residual).sweep_rows(*columns, residual, *free, self.scale, self.curvature, parts, kernels)
+
+
+class Blocks(Columns):
+    """The same for dense columns that all tasks share, a block of rows at a time: two matrix products a block.
+
+    Inside a block the correlations follow from its Gram matrix, so that the iterates are those of single rows.
+    """
+
+    def __init__(self, problem):
+        super().__init__(problem)
+        p = problem.design.n_features
+        self.rows = self.data.reshape(p, -1) * self.scale[:, :1]
+        self.slices = [slice(start, min(start + BLOCK, p)) for start in range(0, p, BLOCK)]
+        self.grams = [self.rows[block] @ self.rows[block].T for block in self.slices]
+
+    def sweep(self, residual, parts, kernels):
+        sweep, largest = for_array(residual).sweep_gram, 0.0
+        for block, G in zip(self.slices, self.grams, strict=True):
+            X, W = self.rows[block], np.array(parts[:, block], order="C")
+            change = sweep(G, self.curvature[block], X @ residual, W, kernels)
+            if change > 0:
+                residual -= X.T @ (W - parts[:, block]).sum(axis=0)
+                parts[:, block] = W
+                largest = max(largest, change)
+        return largest
 
 
 def _without_offset(design):

@@ -10,7 +10,7 @@ Massias, Gramfort & Salmon (2018), Celer: a fast solver for the lasso with dual 
 
 from __future__ import annotations
 
-from mtlreg.solvers import descent, newton
+from mtlreg.solvers import descent, gram, newton
 from mtlreg.solvers._base import State, solve
 from mtlreg.solvers.fista import fista
 
@@ -34,7 +34,7 @@ def working_set(problem, state, *, max_iter, tolerance):
         fraction = fraction * 0.1 if unchanged else FRACTION
         goal = max(fraction * state.certificate.gap, 0.1 * tolerance if unchanged else 0.5 * tolerance)
         whole = rows.shape[0] == problem.design.n_features
-        sub = problem if whole else problem.restrict(rows)
+        sub = problem if whole else _restricted(problem, rows)
         solution = solve(
             sub,
             inner,
@@ -55,6 +55,14 @@ def inner_solver(problem):
     if descent.handles(problem):
         return descent.coordinate_descent
     return newton.prox_newton if newton.handles(problem) else fista
+
+
+def _restricted(problem, rows):
+    """The problem of a working set, with what is known of its Gram matrix."""
+    sub = problem.restrict(rows)
+    if descent.handles(sub) and gram.handles(sub):
+        gram.share(problem, sub, rows)
+    return sub
 
 
 def _choose_rows(problem, state, size):

@@ -18,7 +18,7 @@ from numba import njit
 
 from mtlreg.kernels.cpu.rows import shrink_row
 
-__all__ = ["sweep_rows"]
+__all__ = ["sweep_gram", "sweep_rows"]
 
 MAX_TURNS = 10  # of the parts of W in one visit of a row
 SETTLED = 0.01  # share of a visit's squared changes, below which the parts have settled
@@ -108,8 +108,8 @@ def _solve_row(j, L, g, W, kernels, moved, v):
 
 
 @njit(cache=True)
-def sweep_rows(data, indices, indptr, starts, M, R, S, K, A, scale, curvature, W, kernels, n_sweeps):
-    """Sweep ``n_sweeps`` times over the rows of W, updating W, R and S in place.
+def sweep_rows(data, indices, indptr, starts, M, R, S, K, A, scale, curvature, W, kernels):
+    """Sweep once over the rows of W, updating W, R and S in place.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def sweep_rows(data, indices, indptr, starts, M, R, S, K, A, scale, curvature, W
     Returns
     -------
     float
-        The largest ``L_j |change of row j of all parts|^2`` of the last sweep.
+        The largest ``L_j |change of row j of all parts|^2``.
     """
     _, p, n_columns = W.shape
     k = S.shape[0]
@@ -132,26 +132,49 @@ def sweep_rows(data, indices, indptr, starts, M, R, S, K, A, scale, curvature, W
     v = np.empty(n_columns, dtype=W.dtype)
     moved = np.empty(n_columns, dtype=W.dtype)
     largest = 0.0
-    for _ in range(n_sweeps):
-        largest = 0.0
-        for j in range(p):
-            L = curvature[j]
-            if L <= 0:
-                W[:, j, :] = 0
-                continue
-            _correlate(j, data, indices, indptr, starts, R, g)
+    for j in range(p):
+        L = curvature[j]
+        if L <= 0:
+            W[:, j, :] = 0
+            continue
+        _correlate(j, data, indices, indptr, starts, R, g)
+        for a in range(k):
+            for c in range(n_columns):
+                g[c] += A[j, a, c] * S[a, c]
+        for c in range(n_columns):
+            g[c] *= scale[j, c]
+        change = _solve_row(j, L, g, W, kernels, moved, v)
+        if change > 0:
+            largest = max(largest, L * change)
+            for c in range(n_columns):
+                moved[c] *= scale[j, c]
+            _subtract(j, data, indices, indptr, starts, M, R, moved)
             for a in range(k):
                 for c in range(n_columns):
-                    g[c] += A[j, a, c] * S[a, c]
-            for c in range(n_columns):
-                g[c] *= scale[j, c]
-            change = _solve_row(j, L, g, W, kernels, moved, v)
-            if change > 0:
-                largest = max(largest, L * change)
+                    S[a, c] += K[j, a, c] * moved[c]
+    return largest
+
+
+@njit(cache=True)
+def sweep_gram(G, curvature, Q, W, kernels):
+    """Sweep once over the rows of W, updating W and the correlations Q (p, n_columns) = B - G W in place.
+
+    ``G`` (p, p) is the Gram matrix; the other arguments and the result are those of `sweep_rows`.
+    """
+    _, p, n_columns = W.shape
+    v = np.empty(n_columns, dtype=W.dtype)
+    moved = np.empty(n_columns, dtype=W.dtype)
+    largest = 0.0
+    for j in range(p):
+        L = curvature[j]
+        if L <= 0:
+            W[:, j, :] = 0
+            continue
+        change = _solve_row(j, L, Q[j], W, kernels, moved, v)
+        if change > 0:
+            largest = max(largest, L * change)
+            for i in range(p):
+                x = G[j, i]
                 for c in range(n_columns):
-                    moved[c] *= scale[j, c]
-                _subtract(j, data, indices, indptr, starts, M, R, moved)
-                for a in range(k):
-                    for c in range(n_columns):
-                        S[a, c] += K[j, a, c] * moved[c]
+                    Q[i, c] -= x * moved[c]
     return largest
