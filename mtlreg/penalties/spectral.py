@@ -39,6 +39,7 @@ class TraceNorm(HomogeneousPenalty):
 
     alpha: float = 1.0
     alpha_ridge: float = 0.0
+    rotation_invariant = True
 
     def norm_value(self, W):
         return float(self.alpha) * _sum(for_array(W).singular_values(W)) if self.alpha else 0.0
@@ -105,6 +106,7 @@ class SquaredTraceNorm(SquaredNorm):
 
     alpha: float = 1.0
     alpha_ridge: float = 0.0
+    rotation_invariant = True
 
     def norm_value(self, W):
         return 0.5 * float(self.alpha) * _sum(for_array(W).singular_values(W)) ** 2 if self.alpha else 0.0
@@ -328,6 +330,7 @@ class TraceBall(Penalty):
     radius: float = 1.0
     alpha = 1.0
     has_strength = False
+    rotation_invariant = True
 
     def value(self, W):
         total = _sum(for_array(W).singular_values(W))
