@@ -19,6 +19,8 @@ import numpy as np
 from array_api_compat import array_namespace, is_numpy_array
 from scipy import sparse
 
+from mtlreg.kernels import for_array
+
 CHUNK = 2**18  # entries of X worked on together
 FEW = 0.2  # share of non-zero rows up to which gathering their columns of X pays
 
@@ -116,7 +118,7 @@ class Design:
     def apply_rows(self, W):
         """``X W``, with a product over the non-zero rows of W only where these are few."""
         xp = array_namespace(W)
-        (active,) = xp.nonzero(xp.any(W != 0, axis=1))
+        active = for_array(W).active_rows(W)
         if active.shape[0] > FEW * W.shape[0]:
             return self.apply(self.X, W)
         # one column at least, so that the product has its shape also for W = 0

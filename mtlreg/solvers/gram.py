@@ -13,9 +13,11 @@ from scipy import sparse
 from mtlreg.kernels import for_array
 from mtlreg.solvers._base import check_finite
 
-__all__ = ["Gram", "GramRows", "handles", "share"]
+__all__ = ["Gram", "GramBlocks", "GramRows", "handles", "share"]
 
 LARGEST = 3000  # features of a Gram matrix
+BLOCK = 32  # rows swept between two matrix products
+FEWEST = 4  # columns for which those pay
 
 
 def handles(problem):
@@ -38,6 +40,7 @@ class Gram:
         self.curvature = np.diag(self.G) * (1 + 1e-12)
         check_finite(float(self.curvature.max(initial=0.0)))
         self.problem = problem
+        self.products = self.G.size * problem.design.n_columns  # in a sweep
         self.positive = np.array([kernel[4] for kernel in problem.penalty.row_kernels()])  # by part
 
     def residual(self, W, Z):
@@ -48,9 +51,31 @@ class Gram:
         """The loss at W, but for a constant."""
         return -0.5 * float(np.sum(self.problem.total(W) * (self.B + Q)))
 
+    def on_rows(self, rows, W, Q):
+        """Gram matrix of some rows, outside which W is zero, and their correlations at W."""
+        G = self.G[np.ix_(rows, rows)]
+        return G, self.B[rows] - G @ W[rows]
+
     def sweep(self, Q, parts, kernels):
         """One sweep, in place; returns the largest change."""
         return for_array(Q).sweep_gram(self.G, self.curvature, Q, parts, kernels)
+
+
+class GramBlocks(Gram):
+    """The same a block of rows at a time: their correlations follow from W, by one matrix product a block."""
+
+    def residual(self, W, Z):
+        """What is the same for every W."""
+        return self.B
+
+    def loss(self, B, W):
+        """The loss at W, but for a constant."""
+        total = self.problem.total(W)
+        return float(np.vdot(total, 0.5 * (self.G @ total) - B))
+
+    def sweep(self, B, parts, kernels):
+        """One sweep, in place; returns the largest change."""
+        return for_array(B).sweep_gram_blocks(self.G, B, self.curvature, BLOCK, parts, kernels)
 
 
 class GramRows:
