@@ -9,16 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from mtlreg.compare import FAMILIES, compare
+from mtlreg.compare._models import NEED_ORDER, PENALTIES
 
 __all__ = [
     "BASELINES",
     "EVERY",
     "LINEAR",
+    "NOT_CONVEX",
     "QUICK",
     "DataSet",
     "Job",
-    "few_rows",
     "all_but",
+    "few_rows",
     "load_data",
     "run",
     "with_task",
@@ -29,8 +31,8 @@ BASELINES = ("independent", "pooled", "pooled_intercepts")
 LINEAR = (*BASELINES, "l1", "l21", "l1linf", "sparse_group", "dirty")
 QUICK = (*BASELINES, "l21")
 #: all families but those that need an order of the tasks
-EVERY = tuple(name for name in FAMILIES if name not in ("temporal", "temporal_smooth", "fused_root", "root_fused"))
-NOT_CONVEX = tuple(name for name in EVERY if "not convex" in FAMILIES[name])
+EVERY = tuple(name for name in FAMILIES if name not in NEED_ORDER)
+NOT_CONVEX = tuple(name for name in EVERY if name in PENALTIES and not PENALTIES[name].convex)
 
 
 def all_but(*names):
