@@ -4,6 +4,7 @@ import importlib.util
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = [
     "all_but",
     "few_rows",
     "load_data",
+    "long_job",
     "run",
     "with_task",
 ]
@@ -58,6 +60,10 @@ class Job:
     choose_by: str = "macro"
     baselines: tuple = ("independent", "pooled_intercepts")
     few: bool = False  # training parts are small draws that share few rows
+
+
+#: a comparison on one long table with the task in the last column of X, as `with_task` makes it
+long_job = partial(Job, task_feature=-1)
 
 
 @dataclass(frozen=True)
