@@ -9,6 +9,9 @@ from test_degenerate import at, data, every_door, every_loss, every_penalty, fit
 
 from mtlreg import L1, L21, Chain, MultiTaskRegressor, Transposed
 
+# the structures of the test cases are those of more tasks
+pytestmark = pytest.mark.filterwarnings("ignore:.* names tasks that are not in the data")
+
 
 @every_penalty
 @every_loss
