@@ -76,7 +76,17 @@ COMPARE_BAD = [
     ("t.csv --target u --json t.csv", "--json t.csv is what is read"),
     ("t.csv --target u --json x.png --plot x.png", "--plot x.png is written by --json"),
     ("t.csv --target u --plot x.bmp9", "--plot x.bmp9: give a name that ends in one of"),
-    ("t.csv --target u --features a --cache t.csv", "cache='t.csv' cannot be written"),
+    ("t.csv --target u --features a --cache t.csv", "--cache t.csv cannot be written"),
+    ("t.csv --target u --features a --families ,", "--families names no family"),
+    (
+        "t.csv --target u --task school --features a --families temporal",
+        "--families has 'temporal', which needs tasks in an order: numbers, or several targets without --task.",
+    ),
+    ("t.csv --target u --task school --features a --folds 20", "fewer than --folds 20 labels"),
+    (
+        "t.csv --target u --task school --features a --folds 2 --inner-folds 10 --families l21",
+        "fewer than --inner-folds 10 labels (or the only one of a class): give a smaller --inner-folds.",
+    ),
     ("t.csv --features a", "the following arguments are required: --target"),
 ]
 
