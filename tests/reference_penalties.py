@@ -233,10 +233,6 @@ def convex_omega(penalty, parts):
         value, constraints = convex_omega(scaled(penalty.penalty, penalty.alpha), parts)
         return value + quadratic(penalty.coupling, sum(parts), cp.sum_squares), constraints
     (W,) = parts
-    if kind == "RowWeighted":
-        pairs = [convex_omega(penalty.penalty, [W[j : j + 1]]) for j in range(W.shape[0])]
-        value = sum(w * value for w, (value, _) in zip(penalty.weights, pairs, strict=True))
-        return penalty.alpha * value, [c for _, some in pairs for c in some]
     if kind in QUADRATIC:
         l1 = getattr(penalty, "alpha_l1", 0) * cp.sum(cp.abs(W))
         return quadratic(penalty, W, cp.sum_squares) + l1, []
