@@ -15,7 +15,7 @@ from scipy import sparse
 
 from mtlreg.designs import SharedDesign, StackedDesign
 from mtlreg.losses import Loss, Softmax
-from mtlreg.penalties._columns import SortedColumns
+from mtlreg.penalties._columns import SortedColumns, shown_labels
 from mtlreg.problem import Problem
 from mtlreg.scaling import free_columns, inverse_scales, read_feature_weights
 from mtlreg.task_losses import Segment, TaskLosses
@@ -128,12 +128,26 @@ def class_weights(table, class_weight):
     """
     if class_weight is None:
         return table.weights
+    if isinstance(class_weight, dict):
+        _check_keys(table, class_weight)
     weights = []
     for t in range(len(table.tasks)):
         y, w = _task_arrays(table, t)
         weights.append(w * _class_factors(class_weight, y, w))
     joined = np.concatenate(weights) if table.stacked else np.stack(weights, axis=1)
     return relative_weights(joined, table.X.dtype)
+
+
+def _check_keys(table, class_weight):
+    """Refuse a key that is no class of any task while a class has no entry, as scikit-learn does: it may be a slip."""
+    classes = dict.fromkeys(c for t in range(len(table.tasks)) for c in np.unique(table.labels_of(t)[0]).tolist())
+    unknown = [key for key in class_weight if key not in classes]
+    without = [c for c in classes if c not in class_weight]
+    if unknown and without:
+        raise ValueError(
+            f"class_weight has the key {unknown[0]!r}, which is the class of no label, and none for {without[0]!r}: "
+            f"the classes are {shown_labels(classes)}."
+        )
 
 
 def _class_factors(class_weight, y, w):

@@ -98,8 +98,7 @@ class InfimalConvolution(NamedParts, Penalty):
 
     References
     ----------
-    Jalali, Ravikumar, Sanghavi & Ruan (2010), A dirty model for multi-task learning, NIPS, eq. 2, is the case L1Linf +
-    L1.
+    Jalali, Ravikumar, Sanghavi & Ruan (2010), A dirty model for multi-task learning, NIPS, is the case L1Linf + L1.
     """
 
     parts: list = field(default_factory=list)
@@ -189,7 +188,8 @@ class Chain(NamedParts, HomogeneousPenalty):
 
     References
     ----------
-    Zhou, Liu, Narayan & Ye (2012), Modeling disease progression via fused sparse group lasso, KDD, theorem 1.
+    Zhou, Liu, Narayan & Ye (2012), Modeling disease progression via fused sparse group lasso, KDD: the
+    decomposition of the proximal operator of the convex form.
     """
 
     parts: list = field(default_factory=list)
