@@ -65,8 +65,8 @@ def _solve(G, U, D, gradient, ridge):
     try:
         inverse = _inverse(M)
         plain = -inverse @ gradient
-        inner = np.diag(1 / D) - inverse * (U @ U.T)
-        along = linalg.solve(inner, np.sum(U * plain, axis=1), assume_a="pos", check_finite=False)
+        inner = linalg.cho_factor(np.diag(1 / D) - inverse * (U @ U.T), check_finite=False)
+        along = linalg.cho_solve(inner, np.sum(U * plain, axis=1), check_finite=False)
     except linalg.LinAlgError:
         return None
     return plain + inverse @ (along[:, None] * U)
