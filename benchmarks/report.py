@@ -8,11 +8,10 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import peers
-from benchmarks.measure import TARGETS
+from benchmarks.certify import FAMILIES
 
-__all__ = ["environment", "report", "sections_of", "table"]
+__all__ = ["details", "environment", "overview", "report", "sections_of", "table"]
 
-FORMULAS = {"l21": "l1/l2", "l1": "l1", "l1linf": "l1/linf"}
 EXPLANATION = [
     "Cells: CPU seconds to a certified relative gap of 1e-4 / 1e-6 / 1e-8, compiled code warm, median of the repeats.",
     "`>t@g`: a solve was stopped after t seconds, g being the best gap until then. `-@g`: every tolerance was tried, g",
@@ -36,6 +35,7 @@ def environment(command, names=()):
     """Lines that say when, where and with what."""
     versions = {name: version(name) for name in ("numpy", "scipy", "numba", "scikit-learn")}
     versions |= {peers.load(p).NAME: peers.load(p).version() for p in names if p != peers.ours}
+    versions = {name: number for name, number in versions.items() if number}
     versions = ", ".join(f"{name} {number}" for name, number in versions.items())
     return [
         f"* `{command}`, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, one thread",
@@ -80,13 +80,24 @@ def report(comparisons, names, command):
         rows = [row for c in chosen for row in c.rows]
         shown = [p for p in names if any(p in row.ladders for row in rows)]
         titles = [peers.load(p).NAME for p in shown]
-        lines += ["", f"## {FORMULAS[family]}, squared loss", ""]
-        lines += table(["problem", "alpha_max /", *titles, "best peer / mtlreg"], [_overview(r, shown) for r in rows])
-        lines += ["", f"### First calls, {FORMULAS[family]}", "", *FIRST_CALLS, ""]
+        lines += ["", f"## {FAMILIES[family].title}", ""]
+        lines += overview(rows, shown)
+        lines += ["", f"### First calls, {FAMILIES[family].title}", "", *FIRST_CALLS, ""]
         lines += table(["problem", *titles], [_first_calls(c, shown) for c in chosen])
-        lines += ["", f"### Details, {FORMULAS[family]}", ""]
-        lines += table(DETAILS, [detail for row in rows for detail in _details(row, shown)])
+        lines += ["", f"### Details, {FAMILIES[family].title}", ""]
+        lines += details(rows, shown)
     return "\n".join(lines) + "\n"
+
+
+def overview(rows, shown):
+    """Lines of the table of times and ratios."""
+    titles = [peers.load(p).NAME for p in shown]
+    return table(["problem", "alpha_max /", *titles, "best peer / mtlreg"], [_overview(row, shown) for row in rows])
+
+
+def details(rows, shown):
+    """Lines of the table of every rung that is quoted."""
+    return table(DETAILS, [detail for row in rows for detail in _details(row, shown)])
 
 
 def _overview(row, shown):
@@ -97,7 +108,7 @@ def _overview(row, shown):
 def _cells(ladder):
     """Times to each target; once a target is missed, one word for the rest."""
     cells = []
-    for target in TARGETS:
+    for target in ladder.targets:
         rung = ladder.reached(target)
         if rung is None:
             ended = "error" if ladder.error else "-" if ladder.stopped is None else f">{ladder.stopped:g}"
@@ -115,7 +126,7 @@ def _ratios(row):
     if peers.ours not in row.ladders or len(row.ladders) == 1:
         return ""
     cells = []
-    for target in TARGETS:
+    for target in row.targets:
         ratios = row.ratios(target)
         mine = row.ladders[peers.ours].reached(target)
         if ratios is not None:
