@@ -23,8 +23,8 @@ TARGETS = (1e-4, 1e-6)
 POINTS, RATIO = 50, 100
 EXPLANATION = [
     "Cells: CPU seconds of the whole path, its worst point being certified to 1e-4 / 1e-6; median of the repeats.",
-    "`>t@g`: a path was stopped after t seconds, g being the best until then. `-@g`: every tolerance was tried, g being",
-    "the best. Ratio: best other peer over mtlreg, in CPU seconds of one round: median (least, most).",
+    "`>t@g`: a path was stopped after t seconds, g being the best gap then. `-@g`: every tolerance was tried, g",
+    "being the best. Ratio: best other peer over mtlreg, in CPU seconds of one round: median (least, most).",
 ]
 
 

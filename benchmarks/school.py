@@ -1,8 +1,9 @@
 """CPU seconds of every convex family of penalties on School to a gap of 1e-6: `python -m benchmarks.school --help`.
 
 The data, the penalties and their strengths are those of `benchmarks.certify_school`: 139 tasks with rows of their own;
-the folder of the data is in the environment variable MTLREG_DATA. A fit is done twice and the second one counts, so that
-compiled code is warm. The gap is mtlreg's own, relative to F0, the objective at zero coefficients.
+the folder of the data is in the environment variable MTLREG_DATA. The first fit of each is not counted, so that
+compiled code is warm, unless it took so long that it is the only one. The gap is mtlreg's own, relative to F0, the
+objective at zero coefficients.
 """
 
 import argparse
