@@ -16,7 +16,17 @@ from scipy.special import expit, softmax, xlogy
 
 from benchmarks import norms
 
-__all__ = ["FAMILIES", "LOGISTIC", "MULTINOMIAL", "SQUARED", "Family", "alpha_max", "objective", "relative_gap"]
+__all__ = [
+    "FAMILIES",
+    "LOGISTIC",
+    "MULTINOMIAL",
+    "SQUARED",
+    "Family",
+    "alpha_max",
+    "bounds",
+    "objective",
+    "relative_gap",
+]
 
 
 class Squared:
@@ -113,8 +123,8 @@ def objective(problem, alpha, W):
     return family.loss.value(problem.targets, problem.predictors(W)) / problem.size + alpha * family.norm.value(W)
 
 
-def relative_gap(problem, alpha, W):
-    """``(P(W) - D(V)) / P(0)`` for the best V along the residual of W."""
+def bounds(problem, alpha, W):
+    """``P(W) / P(0)`` and ``D(V) / P(0)`` for the best V along the residual of W."""
     family, targets, m = FAMILIES[problem.family], problem.targets, problem.size
     W = np.asarray(W, dtype=np.float64)
     eta = problem.predictors(W)
@@ -122,4 +132,11 @@ def relative_gap(problem, alpha, W):
     residual = family.loss.residual(targets, eta)
     steepest = family.norm.dual(problem.correlations(residual)) / m
     dual = family.loss.best_dual(targets, residual, alpha / steepest if steepest > 0 else np.inf) / m
-    return float((primal - dual) / (family.loss.value(targets, np.zeros(targets.shape)) / m))
+    at_zero = family.loss.value(targets, np.zeros(targets.shape)) / m
+    return float(primal / at_zero), float(dual / at_zero)
+
+
+def relative_gap(problem, alpha, W):
+    """``(P(W) - D(V)) / P(0)`` for the best V along the residual of W."""
+    primal, dual = bounds(problem, alpha, W)
+    return primal - dual

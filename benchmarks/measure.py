@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchmarks import peers
-from benchmarks.certify import relative_gap
+from benchmarks.certify import bounds
 from benchmarks.problems import DIVISORS, make_problem
 from benchmarks.worker import Failed, Stopped, Worker
 
-__all__ = ["TARGETS", "Comparison", "Ladder", "Row", "Rung", "compare", "measure", "workers", "worst_gap"]
+__all__ = ["TARGETS", "Comparison", "Ladder", "Row", "Rung", "compare", "measure", "workers"]
 
 TARGETS = (1e-4, 1e-6, 1e-8)  # certified relative gaps
 LONG_ENOUGH = 0.1  # seconds: a shorter call is repeated within a measurement, at most so many times
@@ -19,13 +19,22 @@ MOST_CALLS = 20
 
 @dataclass
 class Rung:
-    """One tolerance of a peer's ladder: the certified gap of what it returned, and times repeated if it counts."""
+    """One tolerance of a peer's ladder: what it returned was worth, and times repeated if it counts.
+
+    ``primal`` and ``dual`` are those of `certify.bounds`, arrays of the points of a path or of one.
+    """
 
     accuracy: float
-    gap: float
+    primal: np.ndarray
+    dual: np.ndarray
     seconds: float
     wall: list = field(default_factory=list)
     cpu: list = field(default_factory=list)
+
+    @property
+    def gap(self):
+        """The certified gap, of a path the largest of its points."""
+        return float(np.max(self.primal - self.dual))
 
 
 @dataclass
@@ -70,6 +79,11 @@ class Row:
         if mine is None or not others:
             return None
         return [min(times) / own for own, *times in zip(mine.cpu, *others, strict=True)]
+
+    def excess(self, rung):
+        """How far the objective of a rung is above the best dual bound of any, at its worst point: at most its gap."""
+        best = np.max([other.dual for ladder in self.ladders.values() for other in ladder.rungs], axis=0)
+        return float(np.max(rung.primal - best))
 
 
 @dataclass
@@ -132,11 +146,10 @@ def measure(problem, alpha, label, targets, usable, processes, repeats, budget, 
     return Row(str(problem), label, ladders, targets)
 
 
-def worst_gap(problem, alpha, W):
-    """The certified gap, of a path the largest of its points."""
-    if np.ndim(alpha) == 0:
-        return relative_gap(problem, alpha, W)
-    return max(relative_gap(problem, *point) for point in zip(alpha, W, strict=True))
+def _rung(problem, alpha, accuracy, answer):
+    points = [(alpha, answer["W"])] if np.ndim(alpha) == 0 else zip(alpha, answer["W"], strict=True)
+    primal, dual = np.transpose([bounds(problem, *point) for point in points])
+    return Rung(accuracy, primal, dual, answer["seconds"])
 
 
 def _climb(worker, problem, alpha, targets, tolerances, budget):
@@ -151,7 +164,7 @@ def _climb(worker, problem, alpha, targets, tolerances, budget):
         except Failed as error:
             ladder.error = str(error)
             break
-        ladder.rungs.append(Rung(accuracy, worst_gap(problem, alpha, answer["W"]), answer["seconds"]))
+        ladder.rungs.append(_rung(problem, alpha, accuracy, answer))
         if ladder.rungs[-1].gap <= targets[-1]:
             break
     return ladder

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks import peers
 from benchmarks.measure import measure, workers
 from benchmarks.problems import make_problem
-from benchmarks.report import details, environment, overview
+from benchmarks.report import BOUND, details, environment, overview
 from benchmarks.run import installed, log
 
 __all__ = ["main"]
@@ -50,7 +50,7 @@ def _report(rows, names, command, points):
     shown = [peer for peer in names if any(peer in row.ladders for row in rows)]
     title = f"{points} strengths from alpha_max to alpha_max / {RATIO}, l1/l2, squared loss."
     lines = ["# Paths to a certified gap", "", *environment(command, shown), "", title, *EXPLANATION, ""]
-    return "\n".join([*lines, *overview(rows, shown), "", "## Details", "", *details(rows, shown)]) + "\n"
+    return "\n".join([*lines, *overview(rows, shown), "", "## Details", "", *BOUND, "", *details(rows, shown)]) + "\n"
 
 
 def _parser():

@@ -77,13 +77,17 @@ def test_all_peers_have_the_interface():
 
 
 def test_the_loosest_tolerance_that_reached_is_quoted():
-    rungs = [Rung(1e-3, 5e-4, 1.0), Rung(1e-4, 2e-7, 2.0, cpu=[2.0]), Rung(1e-5, 1e-7, 3.0, cpu=[3.0])]
+    def rung(accuracy, gap, seconds, below=0.0):
+        return Rung(accuracy, np.array([0.5 + gap - below]), np.array([0.5 - below]), seconds, cpu=[seconds])
+
+    rungs = [rung(1e-3, 5e-4, 1.0), rung(1e-4, 2e-7, 2.0), rung(1e-5, 1e-7, 3.0)]
     mine = Ladder((1e-4, 1e-6), rungs)
-    other = Ladder((1e-4, 1e-6), [Rung(1e-2, 1e-5, 5.0, cpu=[5.0])])
+    other = Ladder((1e-4, 1e-6), [rung(1e-2, 1e-5, 5.0, below=8e-6)])
     assert mine.reached(1e-4) is mine.reached(1e-6) is rungs[1]
     assert mine.counted() == [(rungs[1], [1e-4, 1e-6])]
     row = Row("problem", 3, {"mtlreg": mine, "fista": other}, mine.targets)
     assert row.ratios(1e-4) == [2.5] and row.ratios(1e-6) is None
+    assert row.excess(other.rungs[0]) == pytest.approx(2e-6)
 
 
 def test_a_run_writes_its_table(tmp_path):

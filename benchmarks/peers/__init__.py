@@ -19,7 +19,7 @@ from importlib import import_module
 __all__ = ["PEERS", "load", "ours", "timed"]
 
 #: mtlreg first: the others are compared with it
-PEERS = ("mtlreg", "sklearn", "celer", "skglm", "adelie", "spams", "fista", "bcd", "malsar")
+PEERS = ("mtlreg", "sklearn", "celer", "skglm", "adelie", "spams", "fista", "mutar", "bcd", "malsar")
 ours = PEERS[0]
 
 

@@ -1,4 +1,4 @@
-"""Plain block coordinate descent as in mutar, written again for Numba: mutar itself does not install any more.
+"""Plain block coordinate descent as in mutar, written again for Numba: for where mutar is not, and for uneven tasks.
 
 Cyclic over the features; with the dirty model a feature's shared row, then its entries of its own; the step of a
 feature is 1 / L_j with L_j the largest of the tasks' |X_tj|^2. It stops, as mutar does, when the largest change of a
