@@ -2,9 +2,9 @@
 
 Cyclic over the features; with the dirty model a feature's shared row, then its entries of its own; the step of a
 feature is 1 / L_j with L_j the largest of the tasks' |X_tj|^2. It stops, as mutar does, when the largest change of a
-sweep is below its tolerance relative to the largest coefficient. What differs makes it faster: a task's columns are
-contiguous, a row that does not change costs no update, and entries are updated after their shared row, not with it.
-Tasks may have different numbers of rows, which mutar does not take. No working sets, no extrapolation.
+sweep is below its tolerance relative to the largest coefficient. What differs: a task's columns are contiguous, a row
+that does not change costs no update, entries are updated after their shared row and not with it, and tasks may have
+different numbers of rows. No working sets, no extrapolation.
 """
 
 from functools import cache
