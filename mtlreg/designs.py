@@ -257,6 +257,13 @@ class StackedDesign(Design):
     def _derive(self):
         self._blocks = self._split(self.X)
 
+    def _by_height(self, A):
+        """A as (n_tasks, rows of a task, columns), where all tasks have as many rows and columns; else None."""
+        if len({*np.diff(self.starts).tolist()}) > 1 or len({*self.widths}) > 1 or sparse.issparse(A):
+            return None
+        xp = array_namespace(A)
+        return xp.reshape(A, (len(self.widths), self.starts[1], A.shape[1]))
+
     def _split(self, A):
         """The rows of each task as views."""
         pairs = list(zip(self.starts, self.starts[1:], strict=False))
@@ -275,6 +282,10 @@ class StackedDesign(Design):
 
     def apply(self, A, W):
         xp = array_namespace(W)
+        blocks = self._by_height(A)
+        if blocks is not None:
+            by_task = xp.permute_dims(xp.reshape(W, (W.shape[0], len(self.widths), -1)), (1, 0, 2))
+            return xp.reshape(blocks @ by_task, (-1,))
         parts = [
             xp.reshape(block @ W[:, c:d], (-1,))
             for block, c, d in zip(self._tasks_of(A), self.columns, self.columns[1:], strict=False)
@@ -283,6 +294,11 @@ class StackedDesign(Design):
 
     def adjoint(self, A, R):
         xp = array_namespace(R)
+        blocks = self._by_height(A)
+        if blocks is not None:
+            by_task = xp.reshape(R, (len(self.widths), self.starts[1], -1))
+            sums = xp.permute_dims(blocks, (0, 2, 1)) @ by_task
+            return xp.reshape(xp.permute_dims(sums, (1, 0, 2)), (A.shape[1], -1))
         parts = [
             block.T @ xp.reshape(R[s:e], (-1, w))
             for block, s, e, w in zip(self._tasks_of(A), self.offsets, self.offsets[1:], self.widths, strict=False)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
 from array_api_compat import is_numpy_array
 
-from mtlreg.designs import SharedDesign
+from mtlreg.designs import SharedDesign, StackedDesign
 from mtlreg.moments import reduced_problem
 from mtlreg.solvers import descent, newton, newton_cg
 from mtlreg.solvers.fista import fista
@@ -14,6 +15,8 @@ from mtlreg.solvers.stages import stages
 from mtlreg.solvers.working_set import working_set
 
 __all__ = ["SOLVERS", "choose", "reduce"]
+
+WIDEST = 200  # features of the Gram matrices of tasks
 
 SOLVERS = {
     "coordinate_descent": descent.coordinate_descent,
@@ -58,19 +61,33 @@ def choose(solver, problem):
 def reduce(problem):
     """The problem to solve in place of a given one: moments where rows are many and a Gram matrix is cheap.
 
-    Forming the Gram matrix costs as much as ``p / n_columns`` full gradients, which a fit needs anyway.
+    Forming the Gram matrix of shared rows costs as much as ``p / n_columns`` full gradients, which a fit needs anyway;
+    one for each task as much as p.
     """
-    design = problem.design
-    n, p = design.n_rows, design.n_features
-    exact = (
-        problem.losses.quadratic
-        and type(design) is SharedDesign
-        and is_numpy_array(design.X)
-        and problem.weights.shape[1] == 1
-        and all(a is None or a.shape[-1] == 1 for a in (design.centre, design.inverse_scale))
-        and not problem.penalty.null
-    )
-    if not exact or n < 2 * p or p > max(100, 8 * design.n_columns):
+    if not problem.losses.quadratic or problem.penalty.null or not is_numpy_array(problem.design.X):
+        return problem
+    fewer = _fewer_by_task(problem) if isinstance(problem.design, StackedDesign) else _fewer_shared(problem)
+    if not fewer:
         return problem
     reduced = problem.known("reduced", lambda: reduced_problem(problem))
     return reduced.with_penalty(problem.penalty)
+
+
+def _fewer_shared(problem):
+    """Whether moments stand for shared rows, and are worth it."""
+    design = problem.design
+    n, p = design.n_rows, design.n_features
+    exact = (
+        type(design) is SharedDesign
+        and problem.weights.shape[1] == 1
+        and all(a is None or a.shape[-1] == 1 for a in (design.centre, design.inverse_scale))
+    )
+    return exact and n >= 2 * p and p <= max(100, 8 * design.n_columns)
+
+
+def _fewer_by_task(problem):
+    """Whether moments of each task are worth it."""
+    design = problem.design
+    n, p = design.n_rows, design.n_features
+    one_column = design.n_columns == len(design.widths)
+    return one_column and design.dtype == np.float64 and n >= 2 * p * design.n_columns and p <= WIDEST
