@@ -10,7 +10,7 @@ Massias, Gramfort & Salmon (2018), Celer: a fast solver for the lasso with dual 
 
 from __future__ import annotations
 
-from mtlreg.solvers import descent, gram, newton
+from mtlreg.solvers import descent, gram, newton, task_gram
 from mtlreg.solvers._base import State, solve
 from mtlreg.solvers.fista import fista
 
@@ -62,6 +62,8 @@ def _restricted(problem, rows):
     sub = problem.restrict(rows)
     if descent.handles(sub) and gram.handles(sub):
         gram.share(problem, sub, rows)
+    if descent.handles(sub) and task_gram.has_gram(sub):
+        task_gram.share(problem, sub, rows)
     return sub
 
 
