@@ -20,6 +20,7 @@ from array_api_compat import array_namespace, is_numpy_array
 from scipy import sparse
 
 CHUNK = 2**18  # entries of X worked on together
+ROUNDING = 16  # units in the last place of a column, of which nothing else is left
 FEW = 0.2  # share of non-zero rows up to which gathering their columns of X pays
 
 __all__ = ["Design", "SharedDesign", "StackedDesign"]
@@ -343,6 +344,11 @@ def _pair_sums(A, h):
         pairs = xp.reshape(block[:, :, None] * block[:, None, :], (block.shape[0], k * k))
         total = total + pairs.T @ h[rows, :]
     return total
+
+
+def inside_span(squares, raw):
+    """Whether columns are nothing but rounding, by their squared lengths with the part of U taken out and without."""
+    return squares <= (ROUNDING * np.finfo(squares.dtype).eps) ** 2 * raw
 
 
 def pinv_psd(H):

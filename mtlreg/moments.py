@@ -13,15 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, sparse
 
-from mtlreg.designs import SharedDesign, StackedDesign, row_chunks
+from mtlreg.designs import ROUNDING, SharedDesign, StackedDesign, inside_span, row_chunks
 from mtlreg.losses import Squared
 from mtlreg.problem import Problem
 from mtlreg.solvers._base import check_finite
 from mtlreg.task_losses import Segment, TaskLosses
 
 __all__ = ["Moments", "reduced_problem"]
-
-ROUNDING = 16  # units in the last place of a column, of which nothing else is left
 
 
 @dataclass
@@ -256,7 +254,7 @@ def _triangles(problem, residual):
             raw, own = raw + ((root * X) ** 2).sum(axis=0), own + ((root * centred) ** 2).sum(axis=0)
             R = np.concatenate([R, root * np.column_stack([centred, residual[rows]])])
             R = np.linalg.qr(R, mode="r") if len(R) >= R.shape[1] else R
-        R[:, :-1][:, own <= (ROUNDING * np.finfo(np.float64).eps) ** 2 * raw] = 0.0  # inside the span of U
+        R[:, :-1][:, inside_span(own, raw)] = 0.0
         blocks.append(R[: design.n_features, :-1] if len(R) > design.n_features else R[:, :-1])
         ys.append(R[: len(blocks[-1]), -1])
         squares.append(float(R[:, -1] @ R[:, -1]))

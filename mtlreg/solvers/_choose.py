@@ -9,7 +9,7 @@ from array_api_compat import is_numpy_array
 
 from mtlreg.designs import SharedDesign, StackedDesign
 from mtlreg.moments import reduced_problem
-from mtlreg.solvers import descent, newton, newton_cg
+from mtlreg.solvers import descent, newton, newton_cg, splitting
 from mtlreg.solvers.fista import fista
 from mtlreg.solvers.stages import stages
 from mtlreg.solvers.working_set import working_set
@@ -32,8 +32,8 @@ def choose(solver, problem):
 
     Under "auto", working sets for sums over rows and best splits into such (their inner solver is coordinate descent
     for the squared loss, proximal Newton for other losses with one column a label, FISTA for softmax and calibrated
-    problems), Newton's method for quadratic penalties, FISTA for every other. A penalty that is not convex is solved in
-    stages, each by the solver given.
+    problems), Newton's method for quadratic penalties, splitting for the rest where each task has a small Gram matrix, FISTA
+    for every other. A penalty that is not convex is solved in stages, each by the solver given.
     """
     if not problem.penalty.convex:
         return partial(stages, inner=solver)
@@ -42,7 +42,9 @@ def choose(solver, problem):
     if solver == "auto":
         if problem.penalty.row_kernels():
             return working_set
-        return newton_cg.newton_cg if newton_cg.handles(problem) else fista
+        if newton_cg.handles(problem):
+            return newton_cg.newton_cg
+        return splitting.splitting if splitting.handles(problem) else fista
     if solver not in SOLVERS:
         raise ValueError(f"solver={solver!r} is not known: give 'auto' or one of {sorted(SOLVERS)}.")
     if solver == "working_set" and not problem.penalty.row_kernels():

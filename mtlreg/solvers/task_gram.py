@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from mtlreg.designs import StackedDesign
+from mtlreg.designs import StackedDesign, inside_span
 from mtlreg.kernels import for_array
 from mtlreg.solvers._base import check_finite
 
@@ -47,12 +47,17 @@ def formed(problem, features=slice(None)):
     """Columns of these features, centred, scaled and weighted: (n_rows, n_features)."""
     design = problem.design
     X = np.array(design.X[:, features])
-    for t, (start, stop) in enumerate(zip(design.starts, design.starts[1:], strict=False)):
-        if design.centre is not None:
-            X[start:stop] -= design.U[start:stop] @ design.centre[:, features, min(t, design.centre.shape[2] - 1)]
-        if design.inverse_scale is not None:
-            X[start:stop] *= design.inverse_scale[features, min(t, design.inverse_scale.shape[1] - 1)]
     X *= np.sqrt(problem.weights)[:, None]
+    if design.centre is not None:
+        U = design.U * np.sqrt(problem.weights)[:, None]
+    for t, (start, stop) in enumerate(zip(design.starts, design.starts[1:], strict=False)):
+        block = X[start:stop]
+        if design.centre is not None:
+            size = (block**2).sum(axis=0)
+            block -= U[start:stop] @ design.centre[:, features, min(t, design.centre.shape[2] - 1)]
+            block[:, inside_span((block**2).sum(axis=0), size)] = 0.0
+        if design.inverse_scale is not None:
+            block *= design.inverse_scale[features, min(t, design.inverse_scale.shape[1] - 1)]
     return X
 
 
