@@ -32,8 +32,8 @@ def choose(solver, problem):
 
     Under "auto", working sets for sums over rows and best splits into such (their inner solver is coordinate descent
     for the squared loss, proximal Newton for other losses with one column a label, FISTA for softmax and calibrated
-    problems), Newton's method for quadratic penalties, splitting for the rest where each task has a small Gram matrix, FISTA
-    for every other. A penalty that is not convex is solved in stages, each by the solver given.
+    problems), Newton's method for quadratic penalties, splitting for the rest where each task has a small Gram matrix,
+    FISTA for every other. A penalty that is not convex is solved in stages, each by the solver given.
     """
     if not problem.penalty.convex:
         return partial(stages, inner=solver)
