@@ -146,6 +146,6 @@ class CalibratedProblem(Problem):
         return CalibratedProblem(design, self.losses, self.y, self.weights, penalty, **known)
 
     def restated(self, design, losses, y, weights, squares):
-        xp = self.xp
-        left = xp.clip(squares - xp.sum(y * y, axis=0, dtype=xp.float64), min=0.0)
-        return CalibratedProblem(design, losses, y, weights, self.penalty, floor=self.floor, squares=left)
+        other = CalibratedProblem(design, losses, y, weights, self.penalty, floor=self.floor, squares=squares)
+        other.squares = self.xp.clip(squares - other._by_task(weights * y * y), min=0.0)
+        return other

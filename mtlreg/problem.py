@@ -231,8 +231,7 @@ class Problem:
 
             return certify_stationarity(self, x, Z)
         point = self.smooth(self.predictors(x), Z)
-        pull = self.pull(self.total(x))
-        energy = 0.0 if self.coupling is None else 0.5 * self._sum(pull * self.total(x))
+        pull, energy = self._coupled(self.total(x))
         objective = point.value + self.proximable.value(x) + energy
         u, V = self._dual_point(point, pull)
         dual = self._dual_value(u, V, energy)
@@ -246,6 +245,17 @@ class Problem:
         if dual == -float("inf"):  # u is no dual point, or nothing but rounding: zero is one
             dual = self._dual_value(0 * point.u, self.xp.zeros(self.design.shape_w, dtype=self.design.dtype), 0.0)
         return Certificate(max(objective - dual, 0.0), objective, dual, V, point.Z)
+
+    def bound(self, W, coupled):
+        """Value of the dual point that the losses have at W, and the coupling at other coefficients."""
+        pull, energy = self._coupled(coupled)
+        u, V = self._dual_point(self.smooth(self.design.matvec(W)), pull)
+        return self._dual_value(u, V, energy)
+
+    def _coupled(self, W):
+        """Gradient ``W M`` of the smooth coupling, and its value."""
+        pull = self.pull(W)
+        return pull, 0.0 if self.coupling is None else 0.5 * self._sum(pull * W)
 
     def _orthogonal(self, point, inside=False):
         """The derivative ``u`` at a point, made orthogonal to free and common directions."""

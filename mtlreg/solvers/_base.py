@@ -29,6 +29,8 @@ class State:
     certificate : Certificate or None
     stalled : bool
         Set by a solver that cannot improve any more at this precision.
+    bound : float
+        Of the optimum, from below, where the solver knows a dual point of its own.
     """
 
     x: Any
@@ -36,6 +38,7 @@ class State:
     n_iter: int = 0
     certificate: Any = None
     stalled: bool = False
+    bound: float = -math.inf
 
 
 @dataclass
@@ -194,6 +197,7 @@ class _Run:
     def certify(self, state):
         """Attach a certificate to a state and keep the state if it is the best."""
         certificate = self.problem.certify(state.x, state.Z)
+        certificate.dual = max(certificate.dual, state.bound)
         self.compare(certificate)
         state.certificate, state.Z = certificate, certificate.Z
         if self.best is None or self.better(certificate):

@@ -18,7 +18,7 @@ from scipy import sparse
 
 from mtlreg.designs import StackedDesign
 from mtlreg.kernels import for_array
-from mtlreg.solvers import gram, support
+from mtlreg.solvers import gram, support, task_gram
 from mtlreg.solvers._base import check_finite
 
 __all__ = ["Columns", "coordinate_descent", "handles"]
@@ -73,6 +73,8 @@ def batches(problem, W, free_coefficients):
 
 def _columns(problem):
     """How the correlations of the rows are found: kept, block by block, or one at a time."""
+    if task_gram.handles(problem):
+        return task_gram.columns(problem)
     blocks = problem.design.n_columns >= gram.FEWEST
     if gram.handles(problem):
         return gram.GramBlocks(problem) if blocks and problem.design.n_features > 2 * gram.BLOCK else gram.Gram(problem)

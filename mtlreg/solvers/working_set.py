@@ -13,7 +13,7 @@ from __future__ import annotations
 from functools import partial
 
 from mtlreg.kernels import for_array
-from mtlreg.solvers import descent, gram, newton
+from mtlreg.solvers import descent, gram, newton, task_gram
 from mtlreg.solvers._base import State, solve
 from mtlreg.solvers.fista import fista
 
@@ -78,6 +78,8 @@ def _restricted(problem, rows):
     sub = problem.restrict(rows)
     if descent.handles(sub) and gram.handles(sub):
         gram.share(problem, sub, rows)
+    if descent.handles(sub) and task_gram.has_gram(sub):
+        task_gram.share(problem, sub, rows)
     return sub
 
 
