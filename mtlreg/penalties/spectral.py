@@ -39,6 +39,8 @@ class TraceNorm(HomogeneousPenalty):
 
     alpha: float = 1.0
     alpha_ridge: float = 0.0
+    left_invariant = True
+    trace_power = 1
 
     def norm_value(self, W):
         return float(self.alpha) * _sum(for_array(W).singular_values(W)) if self.alpha else 0.0
@@ -59,6 +61,7 @@ class SquaredNorm(RidgedPenalty):
 
     alpha: float
     alpha_ridge: float
+    left_invariant = True
 
     def norm_feasible_scale(self, V):
         return 1.0 if self.alpha > 0 or not bool(array_namespace(V).any(V != 0)) else 0.0
@@ -105,6 +108,7 @@ class SquaredTraceNorm(SquaredNorm):
 
     alpha: float = 1.0
     alpha_ridge: float = 0.0
+    trace_power = 2
 
     def norm_value(self, W):
         return 0.5 * float(self.alpha) * _sum(for_array(W).singular_values(W)) ** 2 if self.alpha else 0.0

@@ -8,7 +8,7 @@ from array_api_compat import is_numpy_array
 
 from mtlreg.designs import SharedDesign
 from mtlreg.moments import reduced_problem
-from mtlreg.solvers import descent, newton, newton_cg
+from mtlreg.solvers import descent, newton, newton_cg, spectral
 from mtlreg.solvers.fista import fista
 from mtlreg.solvers.stages import stages
 from mtlreg.solvers.working_set import working_set
@@ -20,6 +20,7 @@ SOLVERS = {
     "fista": fista,
     "newton_cg": newton_cg.newton_cg,
     "prox_newton": newton.prox_newton,
+    "spectral": spectral.spectral,
     "working_set": working_set,
 }
 
@@ -29,8 +30,9 @@ def choose(solver, problem):
 
     Under "auto", working sets for sums over rows and best splits into such (their inner solver is coordinate descent
     for the squared loss, proximal Newton for other losses with one column a label, FISTA for softmax and calibrated
-    problems), Newton's method for quadratic penalties, FISTA for every other. A penalty that is not convex is solved in
-    stages, each by the solver given.
+    problems), Newton's method for quadratic penalties, the eigenvectors of a Gram matrix for squared loss and spectral
+    penalties where they are not dear, FISTA for every other. A penalty that is not convex is solved in stages, each by
+    the solver given.
     """
     if not problem.penalty.convex:
         return partial(stages, inner=solver)
@@ -39,7 +41,9 @@ def choose(solver, problem):
     if solver == "auto":
         if problem.penalty.row_kernels():
             return working_set
-        return newton_cg.newton_cg if newton_cg.handles(problem) else fista
+        if newton_cg.handles(problem):
+            return newton_cg.newton_cg
+        return spectral.spectral if spectral.handles(problem) and spectral.pays(problem) else fista
     if solver not in SOLVERS:
         raise ValueError(f"solver={solver!r} is not known: give 'auto' or one of {sorted(SOLVERS)}.")
     if solver == "working_set" and not problem.penalty.row_kernels():
@@ -52,6 +56,11 @@ def choose(solver, problem):
         )
     if solver == "coordinate_descent" and not descent.handles(problem):
         raise ValueError("solver='coordinate_descent' needs squared loss, NumPy arrays and a sum over rows.")
+    if solver == "spectral" and not spectral.handles(problem):
+        raise ValueError(
+            "solver='spectral' needs squared loss, a shared dense X of float64 with the same weights for all tasks, "
+            "and a penalty of the singular values, such as TraceNorm()."
+        )
     return SOLVERS[solver]
 
 
