@@ -26,6 +26,7 @@ MEMORY = 6  # iterates that are extrapolated
 LONGEST = 20  # proximal steps without a yield
 STILL = 5  # proximal steps without progress, at which nothing but rounding is left
 SQUARED = 1e-5  # a threshold of this share of a matrix's norm is well above the rounding in the squares
+FEW = 0.1  # share of eigenvectors up to which it is quicker to find them alone
 
 
 def minimise(problem, V, *, max_iter, tolerance):
@@ -41,15 +42,15 @@ def minimise(problem, V, *, max_iter, tolerance):
     tolerance : float
         Of the duality gap, absolute.
     """
-    A, C, _ = problem.step(V)
+    A, C, _ = problem.step(V, 0)
     n_iter, still, silent, goal = 0, 0, 0, tolerance
     value, least = np.inf, np.inf
     while True:
         n_sweeps = min(SWEEPS, max_iter - n_iter)
         n_iter += n_sweeps
         A, C, reached = problem.sweeps(C, n_sweeps)
-        A, C, gap = problem.step(A @ C.T)
-        progress = reached < value - 4 * np.finfo(np.float64).eps * abs(value) or gap < least
+        A, C, gap = problem.step(A @ C.T, C.shape[1])
+        progress = value - reached > 4 * np.finfo(np.float64).eps * abs(reached) or gap < least
         still, silent = 0 if progress else still + 1, silent + 1
         value, least = min(value, reached), min(least, gap)
         stalled = still >= STILL
@@ -78,15 +79,18 @@ class FactoredProblem:
 
     def sweeps(self, C, n_sweeps):
         """``(A, C, value)`` after so many sweeps; A is the best for C."""
-        at, past = _Best(self, C), []
+        at, past = _Best(self, C), _Past(C.shape)
         for _ in range(n_sweeps if C.shape[1] else 0):
             following = self._next(at)
-            past = [*past[1 - MEMORY :], (at.C, following)]
-            extrapolated = None if len(past) == 1 else _Best(self, _extrapolated(past))
+            if not np.any(following != at.C):
+                break
+            past.add(at.C, following)
+            extrapolated = _Best(self, past.extrapolated()) if past.count > 1 else None
             if extrapolated is not None and extrapolated.value <= at.value:
                 at = extrapolated
             else:
-                at, past = _Best(self, following), past if extrapolated is None else []
+                at = _Best(self, following)
+                past.count = past.count if extrapolated is None else 0
         return at.A @ at.Q.T, at.C, at.value
 
     def _next(self, at):
@@ -102,28 +106,32 @@ class FactoredProblem:
 
     # -- proximal steps --------------------------------------------------------------------------------------
 
-    def step(self, V):
+    def step(self, V, rank):
         """``(A, C, gap)`` of a proximal step from V, and about what its duality gap is, from above.
 
-        With G the gradient, that step gives -G + E in the penalty's subdifferential, E from the step's length.
+        ``rank`` is about that of the result. With G the gradient, that step gives -G + E in the penalty's subdifferential, E from the step's length.
         """
         M = V - (self.curvature * V - self.B) / self.largest
-        A, C = self._shrunk(M)
+        A, C = self._shrunk(M, rank)
         error = np.linalg.norm((self.largest - self.curvature) * (V - A @ C.T))
         return A, C, float(error * np.vdot(C, C))
 
-    def _shrunk(self, M):
+    def _shrunk(self, M, rank):
         """Balanced factors of the penalty's prox of M, the step being 1 / largest."""
         if len(M) < M.shape[1]:
-            C, A = self._shrunk(M.T)
+            C, A = self._shrunk(M.T, rank)
             return A, C
         squares, norm = M.T @ M, float(np.linalg.norm(M))
         threshold = self._threshold(squares)
         if threshold >= norm:
             return M[:, :0], M.T[:, :0]
         if threshold > SQUARED * norm:
-            values, right = linalg.eigh(squares, subset_by_value=(threshold**2, np.inf), check_finite=False)
-            s = np.sqrt(values)
+            if rank < FEW * len(squares):
+                values, right = linalg.eigh(squares, subset_by_value=(threshold**2, np.inf), check_finite=False)
+            else:
+                values, right = np.linalg.eigh(squares)
+            above = values > threshold**2
+            s, right = np.sqrt(values[above]), right[:, above]
             left = (M @ right) / s
         else:
             left, s, right = np.linalg.svd(M, full_matrices=False)
@@ -155,11 +163,22 @@ class _Best:
         self.value = own - 0.5 * float(np.vdot(linear, self.A))
 
 
-def _extrapolated(past):
-    """Anderson's combination of what followed on the points of the past."""
-    steps = np.stack([(following - point).ravel() for point, following in past])
-    gram = steps @ steps.T
-    gram.flat[:: len(gram) + 1] += 1e-12 * np.trace(gram) + np.finfo(np.float64).tiny
-    weights = np.linalg.solve(gram, np.ones(len(gram)))
-    weights /= weights.sum()
-    return sum(weight * following for weight, (_, following) in zip(weights, past, strict=True))
+class _Past:
+    """The last `MEMORY` points and what followed on them, for Anderson's combination."""
+
+    def __init__(self, shape):
+        self.shape, self.count = shape, 0
+        self.steps, self.followings = np.empty((2, MEMORY, shape[0] * shape[1]))
+
+    def add(self, point, following):
+        slot = self.count % MEMORY
+        self.steps[slot], self.followings[slot] = (following - point).ravel(), following.ravel()
+        self.count += 1
+
+    def extrapolated(self):
+        steps = self.steps[: self.count]
+        steps = steps / np.abs(steps).max()
+        gram = steps @ steps.T
+        gram.flat[:: len(gram) + 1] += 1e-12 * np.trace(gram)
+        weights = np.linalg.solve(gram, np.ones(len(gram)))
+        return ((weights / weights.sum()) @ self.followings[: self.count]).reshape(self.shape)
