@@ -109,7 +109,8 @@ class FactoredProblem:
     def step(self, V, rank):
         """``(A, C, gap)`` of a proximal step from V, and about what its duality gap is, from above.
 
-        ``rank`` is about that of the result. With G the gradient, that step gives -G + E in the penalty's subdifferential, E from the step's length.
+        ``rank`` is about that of the result. With G the gradient there, -G + E is in the penalty's subdifferential,
+        E being the step times what the curvature is less than the largest.
         """
         M = V - (self.curvature * V - self.B) / self.largest
         A, C = self._shrunk(M, rank)
