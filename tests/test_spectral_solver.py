@@ -10,9 +10,11 @@ from mtlreg.penalties import L21, ClusterNorm, SpectralBoxNorm, SquaredTraceNorm
 from mtlreg.problem import Problem
 from mtlreg.solvers import State, solve
 from mtlreg.solvers._choose import choose, reduce
-from mtlreg.solvers.factors import FactoredProblem, minimise
+from mtlreg.solvers.alternating import alternate
+from mtlreg.solvers.factors import FactoredProblem
 from mtlreg.solvers.fista import fista
 from mtlreg.solvers.gram import weighted_columns
+from mtlreg.solvers.majorised import MajorisedProblem
 from mtlreg.solvers.spectral import Basis, handles, spectral
 from mtlreg.task_losses import Segment, TaskLosses
 from mtlreg.testing import check_solver
@@ -214,21 +216,51 @@ def test_steps_are_proximal(penalty, shape, size):
     top = curvature.max()
     expected = penalty.prox(V - (curvature[:, None] * V - B) / top, 1 / top)
     for rank in (0, 9):
-        A, C, _ = model.step(V, rank)
+        (A, C), _ = model.step(V, rank)
         np.testing.assert_allclose(A @ C.T, expected, atol=1e-11 * size)
         np.testing.assert_allclose(A.T @ A, C.T @ C, atol=1e-9 * size)
 
 
-def test_says_when_it_stalls():
+@pytest.mark.parametrize("penalty", [SpectralBoxNorm(0.3, 2, 0.2), ClusterNorm(0.3, 3)], ids=repr)
+@pytest.mark.parametrize("shape", [(12, 9), (9, 12)])
+@pytest.mark.parametrize("rank", [1, 2, 9])
+def test_majorants(penalty, shape, rank):
     rng = np.random.default_rng(0)
-    model = FactoredProblem(rng.uniform(0.01, 3, 12), rng.standard_normal((12, 9)), 0.2, 1)
-    states = []
-    for *_, n_iter, stalled in minimise(model, np.zeros((12, 9)), max_iter=10**6, tolerance=0.0):
+
+    def draw():
+        return rng.standard_normal((shape[0], rank)) @ rng.standard_normal((rank, shape[1]))
+
+    W = draw()
+    prices, vectors = penalty.majorant(W)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(shape[1]), atol=1e-12)
+    assert (prices > 0).all()
+    S = (vectors * prices) @ vectors.T
+    assert 0.5 * np.vdot(W @ S, W) == pytest.approx(penalty.norm_value(W), rel=1e-12)
+    for size in (1e-3, 1.0, 1e3):
+        for Z in (draw(), W + size * draw(), size * rng.standard_normal(shape)):
+            assert 0.5 * np.vdot(Z @ S, Z) >= penalty.norm_value(Z) * (1 - 1e-12)
+
+
+def models(seed=0):
+    rng = np.random.default_rng(seed)
+    curvature, B = rng.uniform(0.01, 3, 12), rng.standard_normal((12, 9))
+    return [
+        FactoredProblem(curvature, B, 0.2, 1),
+        FactoredProblem(curvature, B, 0.2, 2),
+        MajorisedProblem(curvature, B, SpectralBoxNorm(0.2)),
+        MajorisedProblem(curvature, B, ClusterNorm(0.2)),
+    ]
+
+
+@pytest.mark.parametrize("model", models(), ids=["trace", "squared", "box", "cluster"])
+def test_alternation_says_when_it_stalls(model):
+    states, start = [], model.start(np.zeros((12, 9)))
+    for _, n_iter, stalled in alternate(model, start, max_iter=10**6, tolerance=0.0):
         states.append(n_iter)
         if stalled:
             break
     assert states[-1] < 1000
-    *_, n_iter, stalled = next(minimise(model, np.zeros((12, 9)), max_iter=3, tolerance=0.0))
+    _, n_iter, stalled = next(alternate(model, start, max_iter=3, tolerance=0.0))
     assert n_iter == 3 and not stalled
 
 

@@ -11,56 +11,25 @@ References
 ----------
 Srebro, Rennie & Jaakkola (2005), Maximum-margin matrix factorization, NIPS 17, lemma 1.
 Hastie, Mazumder, Lee & Zadeh (2015), Matrix completion and low-rank SVD via fast alternating least squares, JMLR 16.
-Walker & Ni (2011), Anderson acceleration for fixed-point iterations, SIAM J. Numer. Anal. 49.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from scipy import linalg
 
-__all__ = ["FactoredProblem", "minimise"]
+from mtlreg.solvers.alternating import accelerated
 
-SWEEPS = 10  # between proximal steps
-MEMORY = 6  # iterates that are extrapolated
-LONGEST = 20  # proximal steps without a yield
-STILL = 5  # proximal steps without progress, at which nothing but rounding is left
+__all__ = ["FactoredProblem"]
+
 SQUARED = 1e-5  # a threshold of this share of a matrix's norm is well above the rounding in the squares
 FEW = 0.1  # share of eigenvectors up to which it is quicker to find them alone
 
 
-def minimise(problem, V, *, max_iter, tolerance):
-    """Yield ``(A, C, sweeps, stalled)`` when the gap should be below the tolerance, or after a while.
-
-    Parameters
-    ----------
-    problem : FactoredProblem
-    V : array (rank, n_columns)
-        Start.
-    max_iter : int
-        Sweeps.
-    tolerance : float
-        Of the duality gap, absolute.
-    """
-    A, C, _ = problem.step(V, 0)
-    n_iter, still, silent, goal = 0, 0, 0, tolerance
-    value, least = np.inf, np.inf
-    while True:
-        n_sweeps = min(SWEEPS, max_iter - n_iter)
-        n_iter += n_sweeps
-        A, C, reached = problem.sweeps(C, n_sweeps)
-        A, C, gap = problem.step(A @ C.T, C.shape[1])
-        progress = value - reached > 4 * np.finfo(np.float64).eps * abs(reached) or gap < least
-        still, silent = 0 if progress else still + 1, silent + 1
-        value, least = min(value, reached), min(least, gap)
-        stalled = still >= STILL
-        if gap <= goal or stalled or silent >= LONGEST or n_iter >= max_iter:
-            silent, goal = 0, min(goal, 0.3 * gap)  # to be more careful if that was not enough
-            yield A, C, n_iter, stalled
-
-
 class FactoredProblem:
-    """The problem of the module's text.
+    """The problem of the module's text; its points are ``(A, C)``.
 
     Parameters
     ----------
@@ -75,23 +44,29 @@ class FactoredProblem:
         self.curvature, self.B, self.alpha, self.power = curvature[:, None], B, float(alpha), power
         self.root, self.largest = np.sqrt(self.curvature), float(curvature.max())
 
+    def start(self, V):
+        """The point to begin at, given V."""
+        return self.step(V, 0)[0]
+
+    def advance(self, point, n_sweeps):
+        """The point after some sweeps and a proximal step; the value before that step, and about the gap after it."""
+        A, C, value = self.sweeps(point[1], n_sweeps)
+        point, gap = self.step(A @ C.T, C.shape[1])
+        return point, value, gap
+
+    def coefficients(self, point, backward):
+        """W of a point, ``backward`` taking the rows of V to those of W."""
+        A, C = point
+        return backward(A) @ C.T
+
     # -- alternating minimisation ----------------------------------------------------------------------------
 
     def sweeps(self, C, n_sweeps):
         """``(A, C, value)`` after so many sweeps; A is the best for C."""
-        at, past = _Best(self, C), _Past(C.shape)
-        for _ in range(n_sweeps if C.shape[1] else 0):
-            following = self._next(at)
-            if not np.any(following != at.C):
-                break
-            past.add(at.C, following)
-            extrapolated = _Best(self, past.extrapolated()) if past.count > 1 else None
-            if extrapolated is not None and extrapolated.value <= at.value:
-                at = extrapolated
-            else:
-                at = _Best(self, following)
-                past.count = past.count if extrapolated is None else 0
-        return at.A @ at.Q.T, at.C, at.value
+        if not C.shape[1]:
+            return self.B[:, :0], C, 0.0
+        at = accelerated(partial(_Best, self), self._next, C, n_sweeps)
+        return at.A @ at.Q.T, at.point, at.value
 
     def _next(self, at):
         """The best C for the A of a point."""
@@ -107,7 +82,7 @@ class FactoredProblem:
     # -- proximal steps --------------------------------------------------------------------------------------
 
     def step(self, V, rank):
-        """``(A, C, gap)`` of a proximal step from V, and about what its duality gap is, from above.
+        """``((A, C), gap)`` of a proximal step from V, and about what its duality gap is, from above.
 
         ``rank`` is about that of the result. With G the gradient there, -G + E is in the penalty's subdifferential,
         E being the step times what the curvature is less than the largest.
@@ -115,7 +90,7 @@ class FactoredProblem:
         M = V - (self.curvature * V - self.B) / self.largest
         A, C = self._shrunk(M, rank)
         error = np.linalg.norm((self.largest - self.curvature) * (V - A @ C.T))
-        return A, C, float(error * np.vdot(C, C))
+        return (A, C), float(error * np.vdot(C, C))
 
     def _shrunk(self, M, rank):
         """Balanced factors of the penalty's prox of M, the step being 1 / largest."""
@@ -159,27 +134,6 @@ class _Best:
         s = np.maximum(s, 0.0)
         rotated = C @ self.Q
         linear = problem.B @ rotated
-        self.C, self.A = C, linear / (problem.curvature * s + problem._weight(rotated))
+        self.point, self.A = C, linear / (problem.curvature * s + problem._weight(rotated))
         own = 0.5 * problem.alpha * float(s.sum()) if problem.power == 1 else 0.0
         self.value = own - 0.5 * float(np.vdot(linear, self.A))
-
-
-class _Past:
-    """The last `MEMORY` points and what followed on them, for Anderson's combination."""
-
-    def __init__(self, shape):
-        self.shape, self.count = shape, 0
-        self.steps, self.followings = np.empty((2, MEMORY, shape[0] * shape[1]))
-
-    def add(self, point, following):
-        slot = self.count % MEMORY
-        self.steps[slot], self.followings[slot] = (following - point).ravel(), following.ravel()
-        self.count += 1
-
-    def extrapolated(self):
-        steps = self.steps[: self.count]
-        steps = steps / np.abs(steps).max()
-        gram = steps @ steps.T
-        gram.flat[:: len(gram) + 1] += 1e-12 * np.trace(gram)
-        weights = np.linalg.solve(gram, np.ones(len(gram)))
-        return ((weights / weights.sum()) @ self.followings[: self.count]).reshape(self.shape)

@@ -7,7 +7,8 @@ With ``D = P diag(d) E'`` the design (centred, scaled and weighted) and ``V = E'
 its gradient elementwise. A penalty of the singular values is the same in V, and no smaller in any W outside the range
 of E; so V has as many rows as D has rank. The basis is found once for all strengths.
 
-Powers of the trace norm are minimised over two factors of V (`mtlreg.solvers.factors`), others by FISTA.
+Powers of the trace norm are minimised over two factors of V (`mtlreg.solvers.factors`), penalties with clusters over V
+and the quadratic form that they relax to (`mtlreg.solvers.majorised`), others by FISTA.
 """
 
 from __future__ import annotations
@@ -18,13 +19,16 @@ from array_api_compat import is_numpy_array
 from mtlreg.designs import SharedDesign
 from mtlreg.problem import Problem
 from mtlreg.solvers._base import State, check_finite
-from mtlreg.solvers.factors import FactoredProblem, minimise
+from mtlreg.solvers.alternating import alternate
+from mtlreg.solvers.factors import FactoredProblem
 from mtlreg.solvers.fista import fista
 from mtlreg.solvers.gram import has_gram, weighted_columns
+from mtlreg.solvers.majorised import MajorisedProblem
 
 __all__ = ["Basis", "handles", "pays", "spectral"]
 
 SMALL = 500  # rows or columns of a design whose decomposition costs little
+WIDE = 2  # columns for each row of V up to which their own Gram matrix is small enough
 SHARE = 100  # how many gradients may cost as much as a larger one
 
 
@@ -51,21 +55,32 @@ def spectral(problem, state, *, max_iter, tolerance):
     """Yield states; ``state.n_iter`` counts sweeps over the factors, or proximal steps."""
     yield state
     basis = problem.known("eigenbasis", lambda: Basis(problem))
-    penalty = problem.penalty
-    if basis.rank == 0:  # a design of zeros
+    if basis.rank == 0:  # X holds nothing that is not free
         state.x, state.stalled = problem.zero, True
         yield state
-    elif penalty.trace_power is not None and penalty.alpha > 0:
-        model = FactoredProblem(basis.curvature + penalty.alpha_ridge, basis.B, penalty.alpha, penalty.trace_power)
-        for A, C, n_iter, stalled in minimise(model, basis.forward(state.x), max_iter=max_iter, tolerance=tolerance):
-            state.x, state.n_iter, state.stalled = basis.backward(A) @ C.T, n_iter, stalled
-            yield state
-    else:
-        rotated = fista(basis.problem(problem), State(basis.forward(state.x)), max_iter=max_iter, tolerance=tolerance)
-        next(rotated)  # the start
-        for inner in rotated:
+        return
+    model, start = _model(problem.penalty, basis), basis.forward(state.x)
+    if model is None:
+        steps = fista(basis.problem(problem), State(start), max_iter=max_iter, tolerance=tolerance)
+        next(steps)  # the start
+        for inner in steps:
             state.x, state.n_iter, state.stalled = basis.backward(inner.x), inner.n_iter, inner.stalled
             yield state
+    else:
+        for point, n_iter, stalled in alternate(model, model.start(start), max_iter=max_iter, tolerance=tolerance):
+            state.x = model.coefficients(point, basis.backward)
+            state.n_iter, state.stalled = n_iter, stalled
+            yield state
+
+
+def _model(penalty, basis):
+    """The problem in V for alternating minimisation; None: there is none."""
+    n_columns = basis.B.shape[1]
+    if penalty.trace_power is not None and penalty.alpha > 0:
+        return FactoredProblem(basis.curvature + penalty.alpha_ridge, basis.B, penalty.alpha, penalty.trace_power)
+    if hasattr(penalty, "majorant") and 1 < n_columns <= WIDE * basis.rank:
+        return MajorisedProblem(basis.curvature + penalty.alpha_ridge, basis.B, penalty)
+    return None
 
 
 class Basis:
