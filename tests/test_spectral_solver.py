@@ -65,7 +65,9 @@ def agree(problem, tol=1e-10):
 
 
 @pytest.mark.parametrize("penalty", ALL, ids=repr)
-@pytest.mark.parametrize("shape", [(60, 12, 7), (20, 45, 6), (30, 8, 40), (15, 15, 1), (25, 1, 4), (30, 1, 1)])
+@pytest.mark.parametrize(
+    "shape", [(60, 12, 7), (20, 45, 6), (30, 8, 40), (30, 2, 40), (15, 15, 1), (25, 1, 4), (30, 1, 1)]
+)
 def test_agrees_with_fista(penalty, shape):
     problem = make_problem(*make_data(*shape), penalty)
     for alpha in strengths(penalty, problem):
@@ -84,6 +86,10 @@ def test_degenerate_columns(penalty):
         problem = make_problem(X, Y, penalty, intercept=intercept)
         for alpha in strengths(penalty, problem):
             agree(problem.with_alpha(alpha))
+
+
+def test_ridge_alone():
+    agree(make_problem(*make_data(40, 9, 6), TraceNorm(0.0, alpha_ridge=0.1)))
 
 
 def test_nothing_to_fit():

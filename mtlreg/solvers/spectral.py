@@ -28,7 +28,7 @@ from mtlreg.solvers.majorised import MajorisedProblem
 __all__ = ["Basis", "handles", "pays", "spectral"]
 
 SMALL = 500  # rows or columns of a design whose decomposition costs little
-WIDE = 2  # columns for each row of V up to which their own Gram matrix is small enough
+WIDE = 10  # columns for each row of V up to which their own Gram matrix is small enough
 SHARE = 100  # how many gradients may cost as much as a larger one
 
 
