@@ -68,11 +68,12 @@ class Target:
 def number_targets(table, losses):
     """Targets of regression-like tasks."""
     targets = []
-    for t, loss in enumerate(losses):
+    for t, (task, loss) in enumerate(zip(table.task_names, losses, strict=True)):
         y, w = _task_arrays(table, t)
-        y = np.where(w > 0, y, 0).astype(np.float64)
-        loss.check(y[w > 0], where=f" in task {table.task_names[t]!r}")
-        targets.append(Target(table.task_names[t], loss, None, y[:, None], w[:, None]))
+        counted = w > 0
+        y = np.where(counted, y, 0).astype(np.float64, copy=False)
+        loss.check(y[counted], where=f" in task {task!r}")
+        targets.append(Target(task, loss, None, y[:, None], w[:, None]))
     return targets
 
 
@@ -168,8 +169,8 @@ class Encoding:
         """``(coef, intercept, parts)``: (n_columns, p), (n_columns,), and parts of coef for a compound penalty."""
         design = self.problem.design
         blocks = self.penalised(x)
-        scale = 1.0 if design.inverse_scale is None else _host(design.inverse_scale)
-        blocks = [b * scale for b in blocks]
+        if design.inverse_scale is not None:
+            blocks = [b * _host(design.inverse_scale) for b in blocks]
         intercept = np.zeros(design.n_columns, dtype=blocks[0].dtype)
         if self.free is not None:
             total = sum(blocks)
@@ -177,8 +178,10 @@ class Encoding:
             Z = _host(Z) if design.centre is None else _host(Z) - _host(design.shift(design.namespace.asarray(total)))
             intercept, coef = self.free.decode(Z)
             intercept = self._centred(intercept + self._offsets)
-            blocks[0][self.free.features] += coef
-        parts = [np.ascontiguousarray(b.T.astype(design.dtype)) for b in blocks]
+            if coef.size:
+                blocks[0] = blocks[0].copy()
+                blocks[0][self.free.features] += coef
+        parts = [b.T.astype(design.dtype, copy=False) for b in blocks]
         return (parts[0] if len(parts) == 1 else sum(parts)), intercept.astype(design.dtype), parts
 
     def _centred(self, intercept):

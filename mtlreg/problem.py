@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
+from mtlreg.designs import SharedDesign
 from mtlreg.free import FreeDirections
 
 __all__ = ["Certificate", "Point", "Problem"]
@@ -129,6 +130,12 @@ class Problem:
         """A gradient by W as one by x: every part gets the same."""
         parts = len(self.penalty.part_names)
         return self.xp.broadcast_to(G, (parts, *G.shape)) if parts else G
+
+    @property
+    def one_gram(self):
+        """Whether one Gram matrix serves all tasks: shared rows, and one weight of a row, one centre, one scale."""
+        single = (self.weights, self.design.centre, self.design.inverse_scale)
+        return type(self.design) is SharedDesign and all(a is None or a.shape[-1] == 1 for a in single)
 
     # -- smooth part -----------------------------------------------------------------------------------------
 

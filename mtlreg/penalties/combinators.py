@@ -109,6 +109,10 @@ class InfimalConvolution(NamedParts, Penalty):
     def part_names(self):
         return tuple(name for name, _ in self._pairs())
 
+    @property
+    def rotation_invariant(self):
+        return all(part.rotation_invariant for _, part in self.parts)
+
     def _scaled(self):
         return [part.with_alpha(self.alpha * part.alpha) for _, part in self.parts]
 

@@ -54,6 +54,10 @@ class RowPenalty(HomogeneousPenalty):
         ratio = float(self.entry_ratio)
         return float(for_array(G).row_alpha_max(-G, ratio, float(self.q), bool(self.positive)))
 
+    @property
+    def rotation_invariant(self):
+        return self.q == 2 and self.entry_ratio == 0 and not self.positive
+
     def row_kernels(self):
         entry, row, q = self._strengths
         return ((entry, row, q, float(self.alpha_ridge), bool(self.positive)),)

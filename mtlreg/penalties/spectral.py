@@ -39,6 +39,7 @@ class TraceNorm(HomogeneousPenalty):
 
     alpha: float = 1.0
     alpha_ridge: float = 0.0
+    rotation_invariant = True
     left_invariant = True
     trace_power = 1
 
@@ -108,6 +109,7 @@ class SquaredTraceNorm(SquaredNorm):
 
     alpha: float = 1.0
     alpha_ridge: float = 0.0
+    rotation_invariant = True
     trace_power = 2
 
     def norm_value(self, W):
@@ -356,6 +358,7 @@ class TraceBall(Penalty):
     radius: float = 1.0
     alpha = 1.0
     has_strength = False
+    rotation_invariant = True
 
     def value(self, W):
         total = _sum(for_array(W).singular_values(W))

@@ -57,8 +57,6 @@ class Solution:
     n_iter : int
     converged : bool
         Whether ``residual <= tolerance``.
-    gradient : array
-        Of the smooth part at x, by W.
     history : list of (iteration, seconds, objective, residual)
         One entry a certificate.
     """
@@ -71,7 +69,6 @@ class Solution:
     tolerance: float
     n_iter: int
     converged: bool
-    gradient: Any
     history: list = field(default_factory=list)
 
 
@@ -112,13 +109,17 @@ def solve(
     -------
     Solution
     """
+    from mtlreg.solvers import compression
     from mtlreg.solvers._choose import choose, reduce
 
     nothing_to_fit = scale is None and problem.fitted_at_zero
-    if solver == "auto" and not nothing_to_fit:
-        problem = reduce(problem)
+    reducible = solver == "auto" and not nothing_to_fit
+    problem = reduce(problem) if reducible else problem
     scale = problem.null.value if scale is None else scale
     check_finite(scale)
+    if reducible and compression.applies(problem):
+        settings = {"tol": tol, "max_iter": max_iter, "verbose": verbose, "warn": warn, "scale": scale}
+        return compression.solve(problem, start, callback, **settings)
     run = (_Run if problem.penalty.convex else _StagesRun)(problem, tol, scale, verbose)
     # a start outside the penalty's domain (a constraint that is new) is worth nothing
     if start is None or start.x.shape != problem.zero.shape or problem.penalty.value(start.x) == float("inf"):
@@ -236,7 +237,6 @@ class _Run:
             self.tolerance,
             self.n_iter,
             self.reached,
-            best.certificate.gradient,
             self.history,
         )
 

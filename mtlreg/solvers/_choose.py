@@ -6,7 +6,6 @@ from functools import partial
 
 from array_api_compat import is_numpy_array
 
-from mtlreg.designs import SharedDesign
 from mtlreg.moments import reduced_problem
 from mtlreg.solvers import descent, newton, newton_cg, spectral
 from mtlreg.solvers.fista import fista
@@ -71,14 +70,7 @@ def reduce(problem):
     """
     design = problem.design
     n, p = design.n_rows, design.n_features
-    exact = (
-        problem.losses.quadratic
-        and type(design) is SharedDesign
-        and is_numpy_array(design.X)
-        and problem.weights.shape[1] == 1
-        and all(a is None or a.shape[-1] == 1 for a in (design.centre, design.inverse_scale))
-        and not problem.penalty.null
-    )
+    exact = problem.losses.quadratic and problem.one_gram and is_numpy_array(design.X) and not problem.penalty.null
     if not exact or n < 2 * p or p > max(100, 8 * design.n_columns):
         return problem
     reduced = problem.known("reduced", lambda: reduced_problem(problem))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from mtlreg.designs import SharedDesign
 from mtlreg.kernels import for_array
 from mtlreg.solvers._base import check_finite
 
@@ -27,13 +26,7 @@ def handles(problem):
 def has_gram(problem):
     """Whether there is one Gram matrix for all tasks."""
     design = problem.design
-    return (
-        type(design) is SharedDesign
-        and not sparse.issparse(design.X)
-        and design.dtype == np.float64
-        and problem.weights.shape[1] == 1
-        and all(a is None or a.shape[-1] == 1 for a in (design.centre, design.inverse_scale))
-    )
+    return problem.one_gram and not sparse.issparse(design.X) and design.dtype == np.float64
 
 
 class Gram:
