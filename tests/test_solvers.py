@@ -29,6 +29,7 @@ CHECKED = {
     "prox_newton": SCALAR,
     "coordinate_descent": ("squared",),
     "newton_cg": SCALAR,
+    "spectral": (),  # in test_spectral_solver
     "auto": SCALAR,
 }
 QUADRATIC = [MeanRegularized(0.3, 0.1), TemporalSmooth(1.0), TemporalSmooth(0.2, alpha_ridge=0.5), MeanRegularized(0.5)]

@@ -53,7 +53,7 @@ _COMMON = {
     ),
     "solver": (
         "auto",
-        """solver : {"auto", "working_set", "coordinate_descent", "prox_newton", "fista"}, default="auto"
+        """solver : {"auto", "working_set", "coordinate_descent", "prox_newton", "newton_cg", "spectral", "fista"}
     "auto" chooses by penalty and loss.""",
     ),
     "tol": (

@@ -9,7 +9,7 @@ from array_api_compat import is_numpy_array
 
 from mtlreg.designs import StackedDesign
 from mtlreg.moments import reduced_problem
-from mtlreg.solvers import descent, newton, newton_cg, splitting
+from mtlreg.solvers import descent, newton, newton_cg, spectral, splitting
 from mtlreg.solvers.fista import fista
 from mtlreg.solvers.stages import stages
 from mtlreg.solvers.working_set import working_set
@@ -23,6 +23,7 @@ SOLVERS = {
     "fista": fista,
     "newton_cg": newton_cg.newton_cg,
     "prox_newton": newton.prox_newton,
+    "spectral": spectral.spectral,
     "working_set": working_set,
 }
 
@@ -32,8 +33,9 @@ def choose(solver, problem):
 
     Under "auto", working sets for sums over rows and best splits into such (their inner solver is coordinate descent
     for the squared loss, proximal Newton for other losses with one column a label, FISTA for softmax and calibrated
-    problems), Newton's method for quadratic penalties, splitting for the rest where each task has a small Gram matrix,
-    FISTA for every other. A penalty that is not convex is solved in stages, each by the solver given.
+    problems), Newton's method for quadratic penalties, the eigenvectors of a Gram matrix for squared loss and spectral
+    penalties where they are not dear, splitting for the rest where each task has a small Gram matrix, FISTA for every
+    other. A penalty that is not convex is solved in stages, each by the solver given.
     """
     if not problem.penalty.convex:
         return partial(stages, inner=solver)
@@ -44,6 +46,8 @@ def choose(solver, problem):
             return working_set
         if newton_cg.handles(problem):
             return newton_cg.newton_cg
+        if spectral.handles(problem) and spectral.pays(problem):
+            return spectral.spectral
         return splitting.splitting if splitting.handles(problem) else fista
     if solver not in SOLVERS:
         raise ValueError(f"solver={solver!r} is not known: give 'auto' or one of {sorted(SOLVERS)}.")
@@ -57,6 +61,11 @@ def choose(solver, problem):
         )
     if solver == "coordinate_descent" and not descent.handles(problem):
         raise ValueError("solver='coordinate_descent' needs squared loss, NumPy arrays and a sum over rows.")
+    if solver == "spectral" and not spectral.handles(problem):
+        raise ValueError(
+            "solver='spectral' needs squared loss, a shared dense X of float64 with the same weights for all tasks, "
+            "and a penalty of the singular values, such as TraceNorm()."
+        )
     return SOLVERS[solver]
 
 

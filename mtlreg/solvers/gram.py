@@ -13,7 +13,7 @@ from scipy import sparse
 from mtlreg.kernels import for_array
 from mtlreg.solvers._base import check_finite
 
-__all__ = ["Gram", "GramBlocks", "GramRows", "handles", "share"]
+__all__ = ["Gram", "GramBlocks", "GramRows", "handles", "has_gram", "share", "weighted_columns"]
 
 LARGEST = 3000  # features of a Gram matrix
 BLOCK = 32  # rows swept between two matrix products
@@ -101,21 +101,22 @@ class GramRows:
         return self.G[np.ix_(at, at)]
 
     def _add(self, new):
-        columns = self._formed(new)
+        columns = weighted_columns(self.problem, new)
         cross, own = columns @ self.columns.T, columns @ columns.T
         self.G = np.block([[self.G, cross.T], [cross, own]])
         self.columns = np.concatenate([self.columns, columns])
         self.features = np.concatenate([self.features, new])
 
-    def _formed(self, features):
-        """Columns of these features, centred, scaled and weighted: (n_features, n_rows)."""
-        design = self.problem.design
-        columns = np.ascontiguousarray(design.gather(features).T)
-        if design.centre is not None:
-            columns -= design.centre[:, features, 0].T @ design.U.T
-        if design.inverse_scale is not None:
-            columns *= design.inverse_scale[features]
-        return columns * np.sqrt(self.problem.weights[:, 0])
+
+def weighted_columns(problem, features):
+    """Columns of these features, centred, scaled and weighted: (n_features, n_rows)."""
+    design = problem.design
+    columns = np.ascontiguousarray(design.gather(features).T)
+    if design.centre is not None:
+        columns -= design.centre[:, features, 0].T @ design.U.T
+    if design.inverse_scale is not None:
+        columns *= design.inverse_scale[features]
+    return columns * np.sqrt(problem.weights[:, 0])
 
 
 def share(problem, sub, features):

@@ -27,7 +27,8 @@ def check_penalty(penalty, shape=None, seed=0):
       Both only beside ``null_columns``, which change nothing.
     * ``quadratic``, ``smooth_coupling`` and ``null_columns``, where given, are what `value` says. Of a penalty with a
       smooth coupling the other part, ``proximable``, is what is checked.
-    * ``rotation_invariant`` is true only if turning the columns of W leaves ``value`` as it is.
+    * ``rotation_invariant`` is true only if turning the columns of W leaves ``value`` as it is, ``left_invariant`` only
+      if turning the rows does, and a projection of them does not raise it.
     * ``row_kernels`` and ``row_violations``, where given, agree with the rest.
     * Arguments stay untouched, Fortran order and read-only memory are taken, float32 stays float32,
       ``array_api_strict`` arrays (if installed) give the same; parameters, clones and pickles work as in
@@ -115,6 +116,14 @@ class _Check:
             x, Q = self.inside(self.random()), np.linalg.qr(self.rng.standard_normal((self.shape[1],) * 2))[0]
             assert_close(
                 self.penalty.value(x @ Q), self.penalty.value(x), 1e-11, f"{self.name}: value after a rotation"
+            )
+        if self.penalty.left_invariant:
+            x, Q = self.inside(self.random()), np.linalg.qr(self.rng.standard_normal((self.shape[0],) * 2))[0]
+            value, part = self.penalty.value(x), Q[:, 1:]
+            assert_close(self.penalty.value(Q @ x), value, 1e-11, f"{self.name}: value after a rotation of the rows")
+            require(
+                self.penalty.value(part @ (part.T @ x)) <= value * (1 + 1e-11),
+                f"{self.name}: a projection of the rows has a larger value",
             )
 
     def spread(self, V):
