@@ -199,7 +199,7 @@ def solvers(penalty, loss, every):
         yield "working_set"
         if loss == "squared":
             yield "coordinate_descent"
-        if getattr(loss, "name", loss) not in ("softmax", "calibrated"):
+        if getattr(loss, "name", loss) != "calibrated":
             yield "prox_newton"
         if every:
             yield "fista"
