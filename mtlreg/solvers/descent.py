@@ -73,8 +73,12 @@ def batches(problem, W, free_coefficients):
 
 def _columns(problem):
     """How the correlations of the rows are found: kept, block by block, or one at a time."""
+    from mtlreg.solvers import weighted
+
     if gram.handles(problem):
         return gram.Gram(problem)
+    if weighted.handles(problem):
+        return weighted.Weighted(problem)
     return Blocks(problem) if gram.has_gram(problem) and problem.design.n_columns >= FEWEST else Columns(problem)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from mtlreg.losses import Squared
 from mtlreg.problem import Problem
+from mtlreg.solvers import weighted
 from mtlreg.solvers.curvature import Curvature
 from mtlreg.solvers.descent import SWEEPS, batches, has_sweeps
 from mtlreg.solvers.line_search import BLIND_STEPS, line_search, rounding_of
@@ -71,4 +72,5 @@ def _model_minimum(problem, x, point, curvature):
     whole = slice(0, point.eta.shape[-1])
     losses = TaskLosses([Segment(Squared(), 1, slice(0, design.n_columns), whole, whole)])
     model = Problem(design, losses, z, h, problem.penalty)
+    weighted.share(problem, model)
     return next(batches(model, x, lambda: model.null.Z))[0]

@@ -5,3 +5,4 @@ from mtlreg.kernels.cpu.fuse import *  # noqa: F403
 from mtlreg.kernels.cpu.groups import *  # noqa: F403
 from mtlreg.kernels.cpu.rows import *  # noqa: F403
 from mtlreg.kernels.cpu.spectral import *  # noqa: F403
+from mtlreg.kernels.cpu.weighted import *  # noqa: F403
