@@ -2,7 +2,7 @@
 
 At W the loss is replaced by ``sum_i h_i (z_i - eta_i)^2 / 2`` with ``z = eta - u / h``; free directions are part of
 the model. h is ``weight l''``, or for softmax a bound on each label's block of second derivatives. A few sweeps over
-the model find the support, and Newton's method on it (`mtlreg.solvers.support`) the coefficients; both with a line
+the model find the support, and Newton's method on it (`mtlreg.solvers.pieces`) the coefficients; both with a line
 search. For penalties that are sums over rows.
 
 References
@@ -23,7 +23,7 @@ from mtlreg.solvers import weighted
 from mtlreg.solvers.curvature import Curvature
 from mtlreg.solvers.descent import SWEEPS, batches, has_sweeps
 from mtlreg.solvers.line_search import BLIND_STEPS, line_search, rounding_of
-from mtlreg.solvers.support import support_direction
+from mtlreg.solvers.pieces import support_direction
 from mtlreg.task_losses import Segment, TaskLosses
 
 __all__ = ["handles", "prox_newton"]

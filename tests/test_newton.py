@@ -13,7 +13,7 @@ from mtlreg.solvers import solve, weighted
 from mtlreg.solvers.curvature import Curvature
 from mtlreg.solvers.descent import Columns
 from mtlreg.solvers.newton import handles
-from mtlreg.solvers.support import Piece, support_direction
+from mtlreg.solvers.pieces import Piece, support_direction
 from mtlreg.task_losses import Segment, TaskLosses
 from mtlreg.testing import sample_problem
 
