@@ -1,13 +1,16 @@
 """From a problem and its peers to times: a ladder of tolerances for each peer, then repeats of the rungs that count."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from benchmarks import peers
-from benchmarks.certify import relative_gap
+from benchmarks.certify import bounds
 from benchmarks.problems import DIVISORS, make_problem
 from benchmarks.worker import Failed, Stopped, Worker
 
-__all__ = ["TARGETS", "Comparison", "Row", "compare"]
+__all__ = ["TARGETS", "Comparison", "Ladder", "Row", "Rung", "compare", "measure", "workers"]
 
 TARGETS = (1e-4, 1e-6, 1e-8)  # certified relative gaps
 LONG_ENOUGH = 0.1  # seconds: a shorter call is repeated within a measurement, at most so many times
@@ -16,20 +19,30 @@ MOST_CALLS = 20
 
 @dataclass
 class Rung:
-    """One tolerance of a peer's ladder: the certified gap of what it returned, and times repeated if it counts."""
+    """One tolerance of a peer's ladder: what it returned was worth, and times repeated if it counts.
+
+    ``primal`` and ``dual`` are those of `certify.bounds`, arrays of the points of a path or of one.
+    """
 
     accuracy: float
-    gap: float
+    primal: np.ndarray
+    dual: np.ndarray
     seconds: float
     wall: list = field(default_factory=list)
     cpu: list = field(default_factory=list)
+
+    @property
+    def gap(self):
+        """The certified gap, of a path the largest of its points."""
+        return float(np.max(self.primal - self.dual))
 
 
 @dataclass
 class Ladder:
     """The rungs of a peer, and what ended them early: seconds after which a solve was stopped, or an error."""
 
-    rungs: list
+    targets: tuple
+    rungs: list = field(default_factory=list)
     stopped: float | None = None
     error: str | None = None
 
@@ -40,7 +53,7 @@ class Ladder:
     def counted(self):
         """The rungs to quote, with the targets each is quoted for: [(rung, targets)]."""
         targets = {}
-        for target in TARGETS:
+        for target in self.targets:
             targets.setdefault(id(self.reached(target)), []).append(target)
         return [(rung, targets[id(rung)]) for rung in self.rungs if id(rung) in targets]
 
@@ -51,11 +64,12 @@ class Ladder:
 
 @dataclass
 class Row:
-    """A problem at one alpha: ``ladders`` by peer."""
+    """A problem at one alpha, or along a path: ``ladders`` by peer."""
 
     label: str
-    divisor: int
+    divisor: int | str
     ladders: dict
+    targets: tuple = TARGETS
 
     def ratios(self, target):
         """CPU seconds of the best other peer over mtlreg's, one for each repeat; None if either did not reach."""
@@ -65,6 +79,11 @@ class Row:
         if mine is None or not others:
             return None
         return [min(times) / own for own, *times in zip(mine.cpu, *others, strict=True)]
+
+    def excess(self, rung):
+        """How far the objective of a rung is above the best dual bound of any, at its worst point: at most its gap."""
+        best = np.max([other.dual for ladder in self.ladders.values() for other in ladder.rungs], axis=0)
+        return float(np.max(rung.primal - best))
 
 
 @dataclass
@@ -92,45 +111,66 @@ def compare(name, family, names, *, quick, repeats, budget, log):
     log : callable(str)
     """
     problem = make_problem(name, family, quick)
-    modules = {peer: peers.load(peer) for peer in names}
-    usable = {
-        peer: module
-        for peer, module in modules.items()
-        if module.available() and family in module.FAMILIES and module.supports(problem)
-    }
-    workers = {peer: Worker(peer, name, family, quick) for peer in usable}
-    rows = []
-    try:
+    with workers(problem, names, quick) as (usable, processes):
+        rows = []
         for divisor in DIVISORS:
-            alpha, ladders = problem.alpha_max / divisor, {}
-            for peer, module in usable.items():
-                ladders[peer] = _climb(workers[peer], problem, alpha, module.LADDER, budget)
-                log(f"{problem} /{divisor} {peer}: {_summary(ladders[peer])}")
-            _repeat(workers, ladders, alpha, repeats, budget)
-            rows.append(Row(str(problem), divisor, ladders))
+            alpha = problem.alpha_max / divisor
+            rows.append(measure(problem, alpha, divisor, TARGETS, usable, processes, repeats, budget, log))
+    return Comparison(family, rows, {peer: (w.first, w.again) for peer, w in processes.items() if w.first is not None})
+
+
+@contextmanager
+def workers(problem, names, quick, able="solve"):
+    """``(modules, workers)`` by peer, of the peers that take the problem; their processes end with the context."""
+    modules = {peer: peers.load(peer) for peer in names}
+    usable = {peer: module for peer, module in modules.items() if _takes(module, problem) and hasattr(module, able)}
+    processes = {peer: Worker(peer, problem.name, problem.family, quick) for peer in usable}
+    try:
+        yield usable, processes
     finally:
-        for worker in workers.values():
-            worker.close()
-    return Comparison(family, rows, {peer: (w.first, w.again) for peer, w in workers.items() if w.first is not None})
+        for process in processes.values():
+            process.close()
 
 
-def _climb(worker, problem, alpha, tolerances, budget):
+def _takes(module, problem):
+    return module.available() and problem.family in module.FAMILIES and module.supports(problem)
+
+
+def measure(problem, alpha, label, targets, usable, processes, repeats, budget, log):
+    """A row: every peer down its ladder, then repeats; ``alpha`` may be the alphas of a path."""
+    ladders = {}
+    for peer, module in usable.items():
+        ladders[peer] = _climb(processes[peer], problem, alpha, targets, module.LADDER, budget)
+        log(f"{problem} /{label} {peer}: {_summary(ladders[peer])}")
+    _repeat(processes, ladders, alpha, repeats, budget)
+    return Row(str(problem), label, ladders, targets)
+
+
+def _rung(problem, alpha, accuracy, answer):
+    points = [(alpha, answer["W"])] if np.ndim(alpha) == 0 else zip(alpha, answer["W"], strict=True)
+    primal, dual = np.transpose([bounds(problem, *point) for point in points])
+    return Rung(accuracy, primal, dual, answer["seconds"])
+
+
+def _climb(worker, problem, alpha, targets, tolerances, budget):
     """Down the tolerances until the smallest target is reached or a solve is stopped."""
-    rungs = []
+    ladder = Ladder(targets)
     for accuracy in tolerances:
         try:
             answer = worker.solve(alpha, accuracy, budget)
         except Stopped:
-            return Ladder(rungs, stopped=budget)
-        except Failed as error:
-            return Ladder(rungs, error=str(error))
-        rungs.append(Rung(accuracy, relative_gap(problem, alpha, answer["W"]), answer["seconds"]))
-        if rungs[-1].gap <= TARGETS[-1]:
+            ladder.stopped = budget
             break
-    return Ladder(rungs)
+        except Failed as error:
+            ladder.error = str(error)
+            break
+        ladder.rungs.append(_rung(problem, alpha, accuracy, answer))
+        if ladder.rungs[-1].gap <= targets[-1]:
+            break
+    return ladder
 
 
-def _repeat(workers, ladders, alpha, repeats, budget):
+def _repeat(processes, ladders, alpha, repeats, budget):
     """Time the rungs that count, peer after peer, the whole round so many times and each round from another peer."""
     order = list(ladders)
     for _ in range(repeats):
@@ -138,7 +178,7 @@ def _repeat(workers, ladders, alpha, repeats, budget):
             for rung, _ in ladders[peer].counted():
                 number = min(MOST_CALLS, 1 + int(LONG_ENOUGH / max(rung.seconds, 1e-9)))
                 # it did finish within the budget once: a disturbed repeat is to count, not to be stopped
-                answer = workers[peer].solve(alpha, rung.accuracy, 10 * budget, number)
+                answer = processes[peer].solve(alpha, rung.accuracy, 10 * budget, number)
                 rung.wall.append(answer["seconds"])
                 rung.cpu.append(answer["cpu"])
         order = order[1:] + order[:1]

@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 from benchmarks import peers
-from benchmarks.certify import NORMS
+from benchmarks.certify import FAMILIES
 from benchmarks.measure import compare
-from benchmarks.problems import FULL, QUICK
+from benchmarks.problems import FULL, names
 from benchmarks.report import report
 
-__all__ = ["main"]
+__all__ = ["installed", "log", "main"]
 
 
 def main(arguments=None):
@@ -20,25 +20,32 @@ def main(arguments=None):
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
     command = shlex.join(["python", "-m", "benchmarks.run", *arguments])
-    names = [p for p in options.peers if peers.load(p).available()]
-    for missing in set(options.peers) - set(names):
-        _log(f"{missing} is not installed: left out")
-    known = QUICK if options.quick else FULL
+    chosen = installed(options.peers)
     comparisons = []
     for family in options.families:
-        for name in options.problems or known:
-            settings = {"quick": options.quick, "repeats": options.repeats, "budget": options.budget, "log": _log}
-            comparisons.append(compare(name, family, names, **settings))
+        for name in names([family], options.quick):
+            if options.problems and name not in options.problems:
+                continue
+            settings = {"quick": options.quick, "repeats": options.repeats, "budget": options.budget, "log": log}
+            comparisons.append(compare(name, family, chosen, **settings))
             if options.out is not None:
-                options.out.write_text(report(comparisons, names, command))
-    print(report(comparisons, names, command))
+                options.out.write_text(report(comparisons, chosen, command))
+    print(report(comparisons, chosen, command))
+
+
+def installed(wanted):
+    """Those of the peers that are here; the others are named once."""
+    found = [peer for peer in wanted if peers.load(peer).available()]
+    for missing in [peer for peer in wanted if peer not in found]:
+        log(f"{missing} is not installed: left out")
+    return found
 
 
 def _parser():
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small versions of a few problems: minutes")
-    parser.add_argument("--families", nargs="+", choices=list(NORMS), default=["l21"], help="penalties (default: l21)")
-    parser.add_argument("--problems", nargs="+", choices=list(FULL), help="default: all")
+    parser.add_argument("--families", nargs="+", choices=list(FAMILIES), default=["l21"], help="default: l21")
+    parser.add_argument("--problems", nargs="+", choices=names(FULL), help="default: all of a family")
     parser.add_argument("--peers", nargs="+", choices=peers.PEERS, default=list(peers.PEERS), help="default: all")
     parser.add_argument("--repeats", type=int, default=3, help="of every time in the table (default: 3)")
     parser.add_argument("--budget", type=float, default=60.0, help="seconds for one solve (default: 60)")
@@ -46,7 +53,8 @@ def _parser():
     return parser
 
 
-def _log(text):
+def log(text):
+    """A line of progress, to stderr."""
     print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
 
 

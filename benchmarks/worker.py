@@ -37,7 +37,7 @@ class Worker:
         self.first = self.again = None
 
     def solve(self, alpha, accuracy, budget, number=1):
-        """What the peer's `solve` returned, the times being means of ``number`` calls.
+        """What the peer's `solve` returned, or its `path` for an array of alphas; times are means of ``number`` calls.
 
         Raises `Stopped` after ``budget`` seconds a call, and `Failed`.
         """
@@ -93,15 +93,17 @@ def _serve(peer, name, family, quick, connection):
 
 
 def _warm_up(module, problem):
-    alpha, accuracy = problem.alpha_max / DIVISORS[0], module.LADDER[len(module.LADDER) // 2]
+    alpha = problem.alpha_max / DIVISORS[0]
+    accuracy = getattr(module, "WARM", module.LADDER[len(module.LADDER) // 2])
     return tuple(_solve(module, problem, alpha, accuracy, 1)["seconds"] for _ in range(2))
 
 
 def _solve(module, problem, alpha, accuracy, number):
     from threadpoolctl import threadpool_limits
 
+    call = module.path if np.ndim(alpha) else module.solve
     with threadpool_limits(1):  # also the libraries that were loaded by an earlier call
-        results = [module.solve(problem, alpha, accuracy) for _ in range(number)]
+        results = [call(problem, alpha, accuracy) for _ in range(number)]
     return {
         "W": np.asarray(results[-1]["W"]),
         "seconds": float(np.mean([r["seconds"] for r in results])),

@@ -13,6 +13,8 @@ a task is fitted exactly, as it can be with fewer rows than features.
 
 from __future__ import annotations
 
+from math import isfinite
+
 from mtlreg.problem import Point, Problem
 
 __all__ = ["CalibratedProblem"]
@@ -122,13 +124,13 @@ class CalibratedProblem(Problem):
 
     # -- certificate -----------------------------------------------------------------------------------------
 
-    def _dual_value(self, u, G, energy):
+    def _dual_value(self, u, V, energy):
         xp = self.xp
-        if not bool(xp.all(xp.isfinite(G))):
+        if not isfinite(self._sum(V)):
             return -float("inf")
         lengths = self._by_task(self.divide(u) * u)  # |beta_t|^2; what is above 1 is rounding, or a projection's
         inside = 1 / max(1.0, float(xp.max(lengths))) ** 0.5
-        scale, conjugate = self.proximable.dual(-inside * G)
+        scale, conjugate = self.proximable.dual(inside * V)
         scale *= inside
         lengths = xp.clip(scale**2 * lengths, max=1.0)
         # the labels split off stand for one more of residual sqrt(squares), whose dual variable is at its best
@@ -144,6 +146,6 @@ class CalibratedProblem(Problem):
         return CalibratedProblem(design, self.losses, self.y, self.weights, penalty, **known)
 
     def restated(self, design, losses, y, weights, squares):
-        xp = self.xp
-        left = xp.clip(squares - xp.sum(y * y, axis=0, dtype=xp.float64), min=0.0)
-        return CalibratedProblem(design, losses, y, weights, self.penalty, floor=self.floor, squares=left)
+        other = CalibratedProblem(design, losses, y, weights, self.penalty, floor=self.floor, squares=squares)
+        other.squares = self.xp.clip(squares - other._by_task(weights * y * y), min=0.0)
+        return other

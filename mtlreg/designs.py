@@ -19,7 +19,10 @@ import numpy as np
 from array_api_compat import array_namespace, is_numpy_array
 from scipy import sparse
 
+from mtlreg.kernels import for_array
+
 CHUNK = 2**18  # entries of X worked on together
+ROUNDING = 16  # units in the last place of a column, of which nothing else is left
 FEW = 0.2  # share of non-zero rows up to which gathering their columns of X pays
 
 __all__ = ["Design", "SharedDesign", "StackedDesign"]
@@ -116,7 +119,7 @@ class Design:
     def apply_rows(self, W):
         """``X W``, with a product over the non-zero rows of W only where these are few."""
         xp = array_namespace(W)
-        (active,) = xp.nonzero(xp.any(W != 0, axis=1))
+        active = for_array(W).active_rows(W)
         if active.shape[0] > FEW * W.shape[0]:
             return self.apply(self.X, W)
         # one column at least, so that the product has its shape also for W = 0
@@ -257,6 +260,13 @@ class StackedDesign(Design):
     def _derive(self):
         self._blocks = self._split(self.X)
 
+    def _by_height(self, A):
+        """A as (n_tasks, rows of a task, columns), where all tasks have as many rows and columns; else None."""
+        if len({*np.diff(self.starts).tolist()}) > 1 or len({*self.widths}) > 1 or sparse.issparse(A):
+            return None
+        xp = array_namespace(A)
+        return xp.reshape(A, (len(self.widths), self.starts[1], A.shape[1]))
+
     def _split(self, A):
         """The rows of each task as views."""
         pairs = list(zip(self.starts, self.starts[1:], strict=False))
@@ -275,6 +285,10 @@ class StackedDesign(Design):
 
     def apply(self, A, W):
         xp = array_namespace(W)
+        blocks = self._by_height(A)
+        if blocks is not None:
+            by_task = xp.permute_dims(xp.reshape(W, (W.shape[0], len(self.widths), -1)), (1, 0, 2))
+            return xp.reshape(blocks @ by_task, (-1,))
         parts = [
             xp.reshape(block @ W[:, c:d], (-1,))
             for block, c, d in zip(self._tasks_of(A), self.columns, self.columns[1:], strict=False)
@@ -283,6 +297,11 @@ class StackedDesign(Design):
 
     def adjoint(self, A, R):
         xp = array_namespace(R)
+        blocks = self._by_height(A)
+        if blocks is not None:
+            by_task = xp.reshape(R, (len(self.widths), self.starts[1], -1))
+            sums = xp.permute_dims(blocks, (0, 2, 1)) @ by_task
+            return xp.reshape(xp.permute_dims(sums, (1, 0, 2)), (A.shape[1], -1))
         parts = [
             block.T @ xp.reshape(R[s:e], (-1, w))
             for block, s, e, w in zip(self._tasks_of(A), self.offsets, self.offsets[1:], self.widths, strict=False)
@@ -327,6 +346,11 @@ def _pair_sums(A, h):
         pairs = xp.reshape(block[:, :, None] * block[:, None, :], (block.shape[0], k * k))
         total = total + pairs.T @ h[rows, :]
     return total
+
+
+def inside_span(squares, raw):
+    """Whether columns are nothing but rounding, by their squared lengths with the part of U taken out and without."""
+    return squares <= (ROUNDING * np.finfo(squares.dtype).eps) ** 2 * raw
 
 
 def pinv_psd(H):

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from mtlreg.designs import SharedDesign, StackedDesign
 from mtlreg.losses import Loss, Softmax
-from mtlreg.penalties._columns import SortedColumns
+from mtlreg.penalties._columns import SortedColumns, shown_labels
 from mtlreg.problem import Problem
 from mtlreg.scaling import free_columns, inverse_scales, read_feature_weights
 from mtlreg.task_losses import Segment, TaskLosses
@@ -68,11 +68,12 @@ class Target:
 def number_targets(table, losses):
     """Targets of regression-like tasks."""
     targets = []
-    for t, loss in enumerate(losses):
+    for t, (task, loss) in enumerate(zip(table.task_names, losses, strict=True)):
         y, w = _task_arrays(table, t)
-        y = np.where(w > 0, y, 0).astype(np.float64)
-        loss.check(y[w > 0], where=f" in task {table.task_names[t]!r}")
-        targets.append(Target(table.task_names[t], loss, None, y[:, None], w[:, None]))
+        counted = w > 0
+        y = np.where(counted, y, 0).astype(np.float64, copy=False)
+        loss.check(y[counted], where=f" in task {task!r}")
+        targets.append(Target(task, loss, None, y[:, None], w[:, None]))
     return targets
 
 
@@ -127,12 +128,26 @@ def class_weights(table, class_weight):
     """
     if class_weight is None:
         return table.weights
+    if isinstance(class_weight, dict):
+        _check_keys(table, class_weight)
     weights = []
     for t in range(len(table.tasks)):
         y, w = _task_arrays(table, t)
         weights.append(w * _class_factors(class_weight, y, w))
     joined = np.concatenate(weights) if table.stacked else np.stack(weights, axis=1)
     return relative_weights(joined, table.X.dtype)
+
+
+def _check_keys(table, class_weight):
+    """Refuse a key that is no class of any task while a class has no entry, as scikit-learn does: it may be a slip."""
+    classes = dict.fromkeys(c for t in range(len(table.tasks)) for c in np.unique(table.labels_of(t)[0]).tolist())
+    unknown = [key for key in class_weight if key not in classes]
+    without = [c for c in classes if c not in class_weight]
+    if unknown and without:
+        raise ValueError(
+            f"class_weight has the key {unknown[0]!r}, which is the class of no label, and none for {without[0]!r}: "
+            f"the classes are {shown_labels(classes)}."
+        )
 
 
 def _class_factors(class_weight, y, w):
@@ -168,8 +183,8 @@ class Encoding:
         """``(coef, intercept, parts)``: (n_columns, p), (n_columns,), and parts of coef for a compound penalty."""
         design = self.problem.design
         blocks = self.penalised(x)
-        scale = 1.0 if design.inverse_scale is None else _host(design.inverse_scale)
-        blocks = [b * scale for b in blocks]
+        if design.inverse_scale is not None:
+            blocks = [b * _host(design.inverse_scale) for b in blocks]
         intercept = np.zeros(design.n_columns, dtype=blocks[0].dtype)
         if self.free is not None:
             total = sum(blocks)
@@ -177,8 +192,10 @@ class Encoding:
             Z = _host(Z) if design.centre is None else _host(Z) - _host(design.shift(design.namespace.asarray(total)))
             intercept, coef = self.free.decode(Z)
             intercept = self._centred(intercept + self._offsets)
-            blocks[0][self.free.features] += coef
-        parts = [np.ascontiguousarray(b.T.astype(design.dtype)) for b in blocks]
+            if coef.size:
+                blocks[0] = blocks[0].copy()
+                blocks[0][self.free.features] += coef
+        parts = [b.T.astype(design.dtype, copy=False) for b in blocks]
         return (parts[0] if len(parts) == 1 else sum(parts)), intercept.astype(design.dtype), parts
 
     def _centred(self, intercept):

@@ -343,9 +343,9 @@ class Calibrated(BaseEstimator):
 
     References
     ----------
-    Gong, Zhou, Fan & Ye (2014), Efficient multi-task feature learning with calibration, KDD, eq. 3; Sun & Zhang (2012),
-    Scaled sparse linear regression, Biometrika 99, eq. 4; Ndiaye, Fercoq, Gramfort, Leclere & Salmon (2017), Efficient
-    smoothed concomitant lasso estimation for high dimensional regression, J. Phys. Conf. Ser. 904, definition 1.
+    Gong, Zhou, Fan & Ye (2014), Efficient multi-task feature learning with calibration, KDD; Sun & Zhang (2012),
+    Scaled sparse linear regression, Biometrika 99; Ndiaye, Fercoq, Gramfort, Leclere & Salmon (2017), Efficient
+    smoothed concomitant lasso estimation for high dimensional regression, J. Phys. Conf. Ser. 904.
     """
 
     sigma_min: float = 1e-2

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, sparse
 
-from mtlreg.designs import SharedDesign, StackedDesign, row_chunks
+from mtlreg.designs import ROUNDING, SharedDesign, StackedDesign, inside_span, row_chunks
 from mtlreg.losses import Squared
 from mtlreg.problem import Problem
 from mtlreg.solvers._base import check_finite
@@ -173,13 +173,22 @@ def _rows_of(xx, xy):
         weights, labels = np.ones((R.shape[0], 1)), slice(0, n_tasks)
     else:
         roots, ys, noises = zip(*(_root(xx[t], xy[:, t : t + 1]) for t in range(n_tasks)), strict=True)
-        starts = np.concatenate([[0], np.cumsum([len(R) for R in roots])])
-        design, noise = StackedDesign(np.concatenate(roots), starts, [1] * n_tasks), max(noises)
-        Y = np.concatenate([y.ravel() for y in ys])
-        weights, labels = np.ones(len(Y)), slice(0, len(Y))
+        return _stacked(roots, [y.ravel() for y in ys], max(noises))
     design.noise = noise
     losses = TaskLosses([Segment(Squared(), 1, slice(0, n_tasks), labels, labels)])
     return design, losses, Y, weights
+
+
+def _stacked(blocks, ys, noise):
+    """Design, losses, labels and weights of rows of each task, of one height: products of all tasks are one then."""
+    n_tasks, height, p = len(blocks), max(map(len, blocks)), blocks[0].shape[1]
+    X, y = np.zeros((n_tasks, height, p)), np.zeros((n_tasks, height))
+    for t, (block, label) in enumerate(zip(blocks, ys, strict=True)):
+        X[t, : len(block)], y[t, : len(block)] = block, label
+    design = StackedDesign(X.reshape(-1, p), np.arange(n_tasks + 1) * height, [1] * n_tasks)
+    design.noise = noise
+    every = slice(0, y.size)
+    return design, TaskLosses([Segment(Squared(), 1, slice(0, n_tasks), every, every)]), y.ravel(), np.ones(y.size)
 
 
 def _root(xx, xy):
@@ -201,11 +210,20 @@ def _root(xx, xy):
 
 
 def reduced_problem(problem):
-    """A problem with p rows in place of n, for squared loss on shared dense rows whose weights all tasks share."""
-    design = problem.design
+    """A problem with p rows (of each task, if each has its own) in place of n, for squared loss on dense rows.
+
+    Shared rows have weights that all tasks share.
+    """
     # not those of `null`, which a coupling may have at other coefficients than zero
     residual = problem.y if problem.free is None else problem.y - problem.free.predictor(problem.null.Z)
-    p = design.n_features
+    reduced = _triangles if isinstance(problem.design, StackedDesign) else _gram_rows
+    rows, squares = reduced(problem, residual)
+    return problem.restated(*rows, squares)
+
+
+def _gram_rows(problem, residual):
+    """Rows with the moments of all shared rows, and the residual's squares by task."""
+    design, p = problem.design, problem.design.n_features
     xx, xy = np.zeros((p, p)), np.zeros((p, design.n_columns))
     scale = None if design.inverse_scale is None else design.inverse_scale[:, 0]
     for rows in row_chunks(*design.X.shape):
@@ -217,4 +235,39 @@ def reduced_problem(problem):
         xx += weighted.T @ X
         xy += weighted.T @ residual[rows]
     squares = np.sum(problem.weights * residual * residual, axis=0, dtype=np.float64)
-    return problem.restated(*_rows_of(xx[None], xy), squares)
+    return _rows_of(xx[None], xy), squares
+
+
+def _triangles(problem, residual):
+    """Of every task the triangle of a QR decomposition, and the residual's squares: Gram matrices, but not squared.
+
+    A task with fewer rows than features keeps them.
+    """
+    design = problem.design
+    blocks, ys, squares, size = [], [], [], 0.0
+    for t, (start, stop) in enumerate(zip(design.starts, design.starts[1:], strict=False)):
+        R = np.zeros((0, design.n_features + 1))
+        raw = own = np.zeros(design.n_features)
+        for rows in row_chunks(stop, design.n_features, start):
+            root = np.sqrt(problem.weights[rows])[:, None]
+            X, centred = _formed(design, rows, t)
+            raw, own = raw + ((root * X) ** 2).sum(axis=0), own + ((root * centred) ** 2).sum(axis=0)
+            R = np.concatenate([R, root * np.column_stack([centred, residual[rows]])])
+            R = np.linalg.qr(R, mode="r") if len(R) >= R.shape[1] else R
+        R[:, :-1][:, inside_span(own, raw)] = 0.0
+        blocks.append(R[: design.n_features, :-1] if len(R) > design.n_features else R[:, :-1])
+        ys.append(R[: len(blocks[-1]), -1])
+        squares.append(float(R[:, -1] @ R[:, -1]))
+        size = max(size, float(raw.max(initial=0.0)))
+    return _stacked(blocks, ys, ROUNDING * np.finfo(np.float64).eps * size**0.5), np.array(squares)
+
+
+def _formed(design, rows, t):
+    """Some rows of task t with their columns scaled, before and after these are made orthogonal to U."""
+
+    def own(a):
+        return a[..., min(t, a.shape[-1] - 1)]
+
+    X = design.X[rows]
+    centred = X if design.centre is None else X - design.U[rows] @ own(design.centre)
+    return (X, centred) if design.inverse_scale is None else (A * own(design.inverse_scale) for A in (X, centred))

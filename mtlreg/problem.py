@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
 
+from mtlreg.designs import SharedDesign
 from mtlreg.free import FreeDirections
 
 __all__ = ["Certificate", "Point", "Problem"]
@@ -56,8 +58,8 @@ class Certificate:
     gap, objective : float
     dual : float
         Value of the dual point that this x gave; -inf where there is no bound.
-    gradient : array
-        Of the smooth part at x, by W.
+    descent : array
+        Minus the gradient of the smooth part at x, by W.
     Z : array or None
         Free coefficients.
     majorant : Reweighted or None
@@ -67,7 +69,7 @@ class Certificate:
     gap: float
     objective: float
     dual: float
-    gradient: Any
+    descent: Any
     Z: Any
     majorant: Any = None
 
@@ -129,6 +131,12 @@ class Problem:
         """A gradient by W as one by x: every part gets the same."""
         parts = len(self.penalty.part_names)
         return self.xp.broadcast_to(G, (parts, *G.shape)) if parts else G
+
+    @property
+    def one_gram(self):
+        """Whether one Gram matrix serves all tasks: shared rows, and one weight of a row, one centre, one scale."""
+        single = (self.weights, self.design.centre, self.design.inverse_scale)
+        return type(self.design) is SharedDesign and all(a is None or a.shape[-1] == 1 for a in single)
 
     # -- smooth part -----------------------------------------------------------------------------------------
 
@@ -223,50 +231,65 @@ class Problem:
 
             return certify_stationarity(self, x, Z)
         point = self.smooth(self.predictors(x), Z)
-        pull = self.pull(self.total(x))
-        energy = 0.0 if self.coupling is None else 0.5 * self._sum(pull * self.total(x))
+        pull, energy = self._coupled(self.total(x))
         objective = point.value + self.proximable.value(x) + energy
-        u, G = self._dual_point(point, pull)
-        dual = self._dual_value(u, G, energy)
+        u, V = self._dual_point(point, pull)
+        dual = self._dual_value(u, V, energy)
         if dual == -float("inf") and (self.free is not None or self.common is not None):
-            u, G = self._dual_point(point, pull, inside=True)
-            dual = self._dual_value(u, G, energy)
+            u, V = self._dual_point(point, pull, inside=True)
+            dual = self._dual_value(u, V, energy)
         if dual == -float("inf"):
-            dual = self._interior_dual_value(u, G, energy)
+            dual = self._interior_dual_value(u, V, energy)
         if self.free is not None and not self.free.orthogonal(u, point.u):
             dual = -float("inf")
         if dual == -float("inf"):  # u is no dual point, or nothing but rounding: zero is one
             dual = self._dual_value(0 * point.u, self.xp.zeros(self.design.shape_w, dtype=self.design.dtype), 0.0)
-        return Certificate(max(objective - dual, 0.0), objective, dual, G, point.Z)
+        return Certificate(max(objective - dual, 0.0), objective, dual, V, point.Z)
 
-    def _dual_point(self, point, pull, inside=False):
-        """``u`` orthogonal to free and common directions, and ``D' u + pull``; G is infinite if that failed."""
+    def bound(self, W, coupled):
+        """Value of the dual point that the losses have at W, and the coupling at other coefficients."""
+        pull, energy = self._coupled(coupled)
+        u, V = self._dual_point(self.smooth(self.design.matvec(W)), pull)
+        return self._dual_value(u, V, energy)
+
+    def _coupled(self, W):
+        """Gradient ``W M`` of the smooth coupling, and its value."""
+        pull = self.pull(W)
+        return pull, 0.0 if self.coupling is None else 0.5 * self._sum(pull * W)
+
+    def _orthogonal(self, point, inside=False):
+        """The derivative ``u`` at a point, made orthogonal to free and common directions."""
         u = point.u
         for directions in (self.free, self.common):
             if directions is not None:
                 u = directions.project_inside(u, point.eta) if inside else directions.project(u)
-        G = self.gradient(u)
-        if self.common is not None:
-            G, orthogonal = self.common.split(G, point.u)
-            G = G if orthogonal else G + self.xp.asarray(self.xp.inf, dtype=G.dtype)
-        return u, G + pull
+        return u
 
-    def _dual_value(self, u, G, energy):
-        """Of u and the coupling's part of G, of conjugate ``energy``, scaled together."""
-        if not bool(self.xp.all(self.xp.isfinite(G))):
+    def _dual_point(self, point, pull, inside=False):
+        """``u`` orthogonal to free and common directions, and ``V = -D' u - pull``, infinite if that failed."""
+        u = self._orthogonal(point, inside)
+        V = self.gradient(-u)
+        if self.common is not None:
+            V, orthogonal = self.common.split(V, point.u)
+            V = V if orthogonal else V + self.xp.asarray(self.xp.inf, dtype=V.dtype)
+        return u, V if self.coupling is None else V - pull
+
+    def _dual_value(self, u, V, energy):
+        """Of u and V, with the coupling's part of conjugate ``energy``, scaled together."""
+        if not isfinite(self._sum(V)):
             return -float("inf")
-        scale, conjugate = self.proximable.dual(-G)
+        scale, conjugate = self.proximable.dual(V)
         v = self.divide(scale * u)
         value = self._sum(self.weights * self.losses.conjugate(self.y, v))
         return self.constant - value - conjugate - scale**2 * energy
 
-    def _interior_dual_value(self, u, G, energy):
+    def _interior_dual_value(self, u, V, energy):
         # rounding in the projection can push a saturated label just outside the conjugate's domain; the null model's
         # dual point is well inside
         for mix in (1e-15, 1e-13, 1e-11, 1e-9, 1e-7):
             inner = (1 - mix) * u + mix * self._null_dual
-            inner_G = (1 - mix) * G + mix * self.null_gradient
-            value = self._dual_value(inner, inner_G, (1 - mix) ** 2 * energy)
+            inner_V = (1 - mix) * V - mix * self.null_gradient
+            value = self._dual_value(inner, inner_V, (1 - mix) ** 2 * energy)
             if value > -float("inf"):
                 return value
         return -float("inf")
@@ -276,9 +299,9 @@ class Problem:
         return self.known("null_dual", self._find_null_dual)
 
     def _find_null_dual(self):
-        u, _ = self._dual_point(self.null, 0.0)
+        u = self._orthogonal(self.null)
         inside = self._sum(self.weights * self.losses.conjugate(self.y, self.divide(u))) < float("inf")
-        return u if inside else self._dual_point(self.null, 0.0, inside=True)[0]
+        return u if inside else self._orthogonal(self.null, inside=True)
 
     def divide(self, u):
         """``u`` by the label weights: the argument of the losses' conjugates."""

@@ -31,7 +31,7 @@ def certify_stationarity(problem, x, Z=None):
     upper = point.value + majorant.problem.penalty.value(there.x)
     gap = max(upper - majorant.problem.certify(there.x, there.Z).dual, 0.0)
     objective = point.value + problem.penalty.value(x)
-    return Certificate(gap, objective, -float("inf"), problem.gradient(point.u), point.Z, majorant)
+    return Certificate(gap, objective, -float("inf"), problem.gradient(-point.u), point.Z, majorant)
 
 
 class Reweighted:

@@ -212,9 +212,9 @@ def _stacked_table(X, y, observed, tasks, position, sample_weight):
         raise ValueError("Input y contains NaN only: no label is observed.")
     weights = _read_weights(sample_weight, len(y), 1)[:, 0]
     weights = relative_weights(np.where(observed, weights, 0), X.dtype)
-    for label in np.setdiff1d(tasks, tasks[observed]).tolist():
-        raise ValueError(f"Task {label!r} has no observed label: drop its rows.")
     used = weights > 0
+    for label in np.setdiff1d(tasks, tasks[used]).tolist():
+        raise ValueError(f"Task {label!r} has no observed label with a positive weight: drop its rows.")
     labels, codes = np.unique(tasks[used], return_inverse=True)
     order = np.argsort(codes, kind="stable")
     rows = np.flatnonzero(used)[order]

@@ -124,6 +124,16 @@ CASES = {
         ValueError,
         "Task 0 has no label with a positive weight: class_weight",
     ),
+    "class_weight of no class": (
+        classify(class_weight={1: 2.0, "1": 3.0}),
+        ValueError,
+        "class_weight has the key '1', which is the class of no label, and none for 0: the classes are 0, 1",
+    ),
+    "class_weight of no class, column": (
+        classify(LONG, BINARY[:, 0], task_feature=-1, class_weight={2: 3.0}),
+        ValueError,
+        "class_weight has the key 2",
+    ),
     "single_class": (classify(single_class="drop"), ValueError, "single_class"),
     "multi_class": (classify(multi_class="auto"), ValueError, "multi_class"),
     "alpha inf": (regress(alpha=np.inf), ValueError, r"alpha must be in \[0.0, inf\)"),
@@ -174,6 +184,16 @@ CASES = {
     "y column nan": (regress(y=changed(Y, (slice(None), 1), np.nan)), ValueError, "Task 1 .*no label"),
     "y sparse": (regress(y=sparse.csr_array(Y)), TypeError, "sparse y"),
     # weights
+    "weights of a task zero": (
+        regress(sample_weight=np.ones((N, 3)) * [1, 0, 1]),
+        ValueError,
+        "Task 1 .* no label with a positive weight: drop the column",
+    ),
+    "weights of a task zero, column": (
+        regress(TABLE, Y[:, 0], (TASK != 1).astype(float), task_feature="school"),
+        ValueError,
+        "Task 's' has no observed label with a positive weight: drop its rows",
+    ),
     "weights negative": (regress(sample_weight=-np.ones(N)), ValueError, "negative value .row 0"),
     "weights nan": (regress(sample_weight=np.full(N, np.nan)), ValueError, "sample_weight contains NaN"),
     "weights zero": (regress(sample_weight=np.zeros(N)), ValueError, "non-zero"),

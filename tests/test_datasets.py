@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from mtlreg import datasets
 from mtlreg.data import split_task_column
 from mtlreg.datasets import (
     make_block_sparse,
@@ -14,14 +15,7 @@ from mtlreg.datasets import (
     make_temporal,
 )
 
-GENERATORS = [
-    make_block_sparse,
-    make_clustered,
-    make_dirty,
-    make_low_rank,
-    make_task_relation,
-    make_temporal,
-]
+GENERATORS = [getattr(datasets, name) for name in datasets.__all__]
 every_generator = pytest.mark.parametrize("make", GENERATORS, ids=lambda make: make.__name__)
 every_type = pytest.mark.parametrize("task_type", ["regression", "classification", "count"])
 

@@ -4,11 +4,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
-from sklearn.linear_model import (
-    LinearRegression,
-)
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from mtlreg import (
     L1,
@@ -17,7 +12,6 @@ from mtlreg import (
     BlockSparseRegressor,
     Chain,
     InfimalConvolution,
-    KeepTask,
     L1Linf,
     L1Lq,
     MultiTaskClassifier,
@@ -237,83 +231,6 @@ def test_twice_the_same_bit_for_bit(model):
     assert_array_equal(one.history_["gap"], other.history_["gap"])
 
 
-# -- features --
-
-
-@every_model
-def test_feature_weights_are_scaled_columns(model):
-    X, Y = data(loss=model.loss)
-    f = np.linspace(0.5, 3.0, P)
-    one = fitted(model, X, Y, feature_weights=f, standardize=False)
-    other = fitted(model, X / f, Y, standardize=False)
-    assert one.objective_ == pytest.approx(other.objective_, rel=1e-9)
-    assert_allclose(one.coef_ * f, other.coef_, atol=1e-5)
-
-
-@every_model
-def test_infinite_feature_weights_exclude(model):
-    X, Y = data(loss=model.loss)
-    f = np.where(np.arange(P) % 3 == 0, np.inf, 1.0)
-    one, other = fitted(model, X, Y, feature_weights=f), fitted(model, X[:, f == 1], Y)
-    assert not one.coef_[:, f > 1].any()
-    assert one.objective_ == pytest.approx(other.objective_, rel=1e-9)
-    assert_allclose(one.coef_[:, f == 1], other.coef_, atol=1e-5)
-
-
-def test_feature_weights_zero_is_partialled_out():
-    """Under squared loss an unpenalised feature can be regressed out of everything first."""
-    X, Y = data()
-    f = np.where(np.arange(P) == 1, 0.0, 1.0)
-    one = BlockSparseRegressor(0.3, feature_weights=f, **TIGHT).fit(X, Y)
-    others = LinearRegression().fit(X[:, [1]], np.column_stack([X, Y]))
-    X_rest, Y_rest = np.split(np.column_stack([X, Y]) - others.predict(X[:, [1]]), [P], axis=1)
-    other = BlockSparseRegressor(0.3, **TIGHT).fit(X_rest[:, f > 0], Y_rest)
-    assert one.objective_ == pytest.approx(other.objective_, rel=1e-9)
-    assert_allclose(one.coef_[:, f > 0], other.coef_, atol=1e-6)
-
-
-@pytest.mark.parametrize("fit_intercept", [True, False])
-@pytest.mark.parametrize(
-    "penalty", [L21(0.3), Chain([L1(), L1Linf()]), InfimalConvolution([("a", L1()), ("b", L21())])]
-)
-def test_all_feature_weights_zero_is_no_penalty(penalty, fit_intercept):
-    X, Y = data()
-    one = MultiTaskRegressor(penalty, feature_weights=np.zeros(P), fit_intercept=fit_intercept).fit(X, Y)
-    assert_allclose(one.coef_, LinearRegression(fit_intercept=fit_intercept).fit(X, Y).coef_, atol=1e-9)
-
-
-@every_model
-@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
-def test_standardize_is_a_scaler_in_front(model, container):
-    X, Y = data(loss=model.loss)
-    parameters = {"fit_intercept": True, "standardize": True}
-    one = fitted(model, container(X), Y, **parameters)
-    scaler = StandardScaler().fit(X)
-    other = fitted(model, scaler.transform(X), Y, fit_intercept=True, standardize=False)
-    assert one.objective_ == pytest.approx(other.objective_, rel=1e-9)
-    assert_allclose(one.coef_ * scaler.scale_, other.coef_, atol=1e-5)
-    assert_allclose(one.predict(X), other.predict(scaler.transform(X)), atol=1e-4)
-
-
-def test_standardize_per_task_is_a_scaler_for_each_task():
-    X, Y = data()
-    X_long, y_long = melt(X, missing(Y))
-    one = MultiTaskRegressor(L21(0.1), standardize="per_task", task_feature=-1, **TIGHT).fit(X_long, y_long)
-    scale = KeepTask(StandardScaler(), task_feature=-1, per_task=True)
-    pipeline = make_pipeline(scale, MultiTaskRegressor(L21(0.1), task_feature=-1, **TIGHT)).fit(X_long, y_long)
-    assert one.objective_ == pytest.approx(pipeline[-1].objective_, rel=1e-9)
-    assert_allclose(one.predict(X_long), pipeline.predict(X_long), atol=1e-5)
-
-
-def test_standardize_takes_weighted_moments():
-    X, Y = data()
-    w = np.random.default_rng(3).integers(1, 4, N)
-    twice = np.repeat(np.arange(N), w)
-    for standardize in (True, "per_task"):
-        model = MultiTaskRegressor(L21(0.1), standardize=standardize, **TIGHT)
-        same(fitted(model, X, Y, w), fitted(model, X[twice], Y[twice]))
-
-
 # -- classes --
 
 
@@ -422,81 +339,3 @@ def test_solvers_agree(solver):
     X, Y = data()
     model = MultiTaskRegressor(SparseGroup(0.1, entry_ratio=0.3), **TIGHT)
     same(fitted(model, X, missing(Y)), fitted(model, X, missing(Y), solver=solver))
-
-
-# -- starts and paths --
-
-
-@every_model
-def test_warm_start(model):
-    X, Y = data(loss=model.loss)
-    warm = fitted(model, X, Y, warm_start=True)
-    cold = warm.n_iter_
-    coef = warm.coef_.copy()
-    warm.set_params(tol=1e-10).fit(X, Y)
-    assert warm.n_iter_ == 1 <= cold  # nothing left to do
-    assert_allclose(warm.coef_, coef, atol=1e-9)
-    warm.set_params(tol=TIGHT["tol"], penalty=model.penalty.with_alpha(0.7 * model.penalty.alpha)).fit(X, Y)
-    same(warm, fitted(model, X, Y, penalty=model.penalty.with_alpha(0.7 * model.penalty.alpha)))
-    warm.fit(X[:, :3], Y)  # another shape: a cold start
-    assert warm.coef_.shape == (T, 3)
-
-
-@pytest.mark.parametrize("loss", ["squared", "huber", "logistic"])
-def test_warm_start_from_outside_a_constraint(loss):
-    X, Y = data(loss=loss)
-    model = BlockSparseRegressor(0.02, loss=loss, warm_start=True, **TIGHT).fit(X, Y)
-    assert (model.coef_ < 0).any()
-    model.set_params(positive=True).fit(X, Y)
-    same(model, BlockSparseRegressor(0.02, loss=loss, positive=True, **TIGHT).fit(X, Y))
-
-
-def test_sparse_columns_with_intercepts_and_a_rejected_extrapolation():
-    X = np.array([[2.0, 1.0], [3.0, 5.0], [2.0, 0.0]])
-    y = np.array([1.0, 2.0, 0.5])
-    same(*(BlockSparseRegressor(0.01, **TIGHT).fit(container(X), y) for container in (np.asarray, sparse.csr_array)))
-
-
-@pytest.mark.parametrize("penalty", [L21(0.1), InfimalConvolution([("a", L21()), ("b", L1(0.8))], alpha=0.1)])
-@pytest.mark.parametrize("standardize", [False, True, "per_task"])
-@pytest.mark.parametrize("loss", ["squared", "logistic"])
-def test_warm_start_with_features_of_all_kinds(penalty, standardize, loss):
-    X, Y = data(loss=loss)
-    f = np.array([1.0, 0, np.inf, 2, 1, 0.5, 1, 1])
-    model = MultiTaskRegressor(
-        penalty, loss=loss, feature_weights=f, standardize=standardize, warm_start=True, **TIGHT
-    ).fit(X, missing(Y))
-    coef = model.coef_.copy()
-    model.set_params(tol=1e-9).fit(X, missing(Y))
-    assert model.n_iter_ == 1
-    assert_allclose(model.coef_, coef, atol=1e-9)
-
-
-@every_model
-@pytest.mark.parametrize("door", ["shared", "stacked"])
-def test_path_is_separate_fits(model, door):
-    X, Y = data(loss=model.loss)
-    if door == "stacked":
-        X, Y = melt(X, missing(Y))
-        model = model.__class__(**{**model.get_params(deep=False), "task_feature": -1})
-    path = model.path(X, Y, alphas=4, eps=0.05)
-    assert path.alphas[0] == pytest.approx(model.alpha_max(X, Y))
-    assert (np.diff(path.alphas) < 0).all()
-    assert not path.coefs[0].any()
-    assert path.converged.all()
-    for i, alpha in enumerate(path.alphas):
-        separate = fitted(model, X, Y, penalty=model.penalty.with_alpha(alpha))
-        assert path.objectives[i] == pytest.approx(separate.objective_, rel=1e-9)
-        assert_allclose(path.coefs[i], separate.coef_, atol=1e-5)
-        assert_allclose(path.intercepts[i], separate.intercept_, atol=1e-4)
-    if model.penalty.part_names:
-        assert_allclose(sum(path.components[-1].values()), path.coefs[-1], atol=1e-12)
-
-
-def test_path_takes_given_strengths():
-    X, Y = data()
-    model = BlockSparseRegressor(**TIGHT)
-    path = model.path(X, Y, alphas=[0.1, 0.5, 0.3])
-    assert path.alphas.tolist() == [0.5, 0.3, 0.1]
-    assert_allclose(path.coefs[2], BlockSparseRegressor(0.1, **TIGHT).fit(X, Y).coef_, atol=1e-5)
-    assert not hasattr(model, "coef_")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reference import box_square
+from reference_penalties import box_square
 from test_coming_from import PAGE
 
 import mtlreg

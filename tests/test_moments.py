@@ -20,6 +20,14 @@ def data(request):
     return X, Y
 
 
+def assert_same_fit(fast, plain):
+    """Fits of a tolerance of 1e-10 to moments and to rows agree."""
+    scale = plain.history_["objective"][0]
+    assert fast.history_["objective"][0] == pytest.approx(scale, rel=1e-12)
+    assert abs(fast.objective_ - plain.objective_) <= 2e-10 * scale
+    np.testing.assert_allclose(fast.coef_, plain.coef_, atol=1e-4)
+
+
 @pytest.mark.parametrize("intercept", [True, False])
 def test_the_problem_of_moments_is_the_problem_of_the_rows(data, intercept):
     X, Y = data
@@ -65,10 +73,7 @@ def test_many_rows_are_replaced_by_moments_without_a_trace(penalty, solver, stan
     settings = {"tol": 1e-10, "standardize": standardize}
     fast = MultiTaskRegressor(penalty, **settings).fit(X, Y, weights)
     plain = MultiTaskRegressor(penalty, solver=solver, **settings).fit(X, Y, weights)
-    scale = plain.history_["objective"][0]
-    assert fast.history_["objective"][0] == pytest.approx(scale, rel=1e-12)
-    assert abs(fast.objective_ - plain.objective_) <= 2e-10 * scale
-    np.testing.assert_allclose(fast.coef_, plain.coef_, atol=1e-4)
+    assert_same_fit(fast, plain)
     np.testing.assert_allclose(fast.intercept_, plain.intercept_, atol=1e-3)
 
 

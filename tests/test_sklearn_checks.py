@@ -86,6 +86,7 @@ DIRECT_CLASSIFIER = DIRECT | dict.fromkeys(
     ),
     f"{ROW_TASKS}, which has one class",
 )
+DIRECT_CLASSIFIER["check_classifiers_one_label_sample_weights"] = f"{ROW_TASKS}, half of which weigh nothing"
 
 
 GENERAL = ("BlockSparse", "MultiTask")

@@ -1,4 +1,4 @@
-"""Sweeps over rows in three ways: one row at a time, block by block, by the Gram matrix. The iterates are the same."""
+"""Sweeps over rows: singly, block by block, by the Gram matrix, by blocks of it. The iterates are the same."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def make(penalty, n=60, p=40, n_tasks=5):
     return Problem(design, TaskLosses([Segment(Squared(), 1, every, every, every)]), y, weights, penalty)
 
 
-@pytest.mark.parametrize("kind", [Blocks, gram.Gram])
+@pytest.mark.parametrize("kind", [Blocks, gram.Gram, gram.GramBlocks])
 @pytest.mark.parametrize("penalty", PENALTIES, ids=str)
 def test_iterates_are_those_of_single_rows(penalty, kind):
     problem = make(penalty)

@@ -1,8 +1,6 @@
 """Estimation error of block-sparse coefficients against the number of tasks (Lounici et al., 2009)."""
 
-import numpy as np
-
-from benchmarks.evidence.plot import curves, panels
+from benchmarks.evidence.plot import error_panels
 from benchmarks.evidence.stats import paired_interval, verdict
 from benchmarks.evidence.study import Outcome, Study
 from benchmarks.evidence.trial import QUICK, Budget, against, error, run_trials, search, table_of_means
@@ -33,7 +31,7 @@ def run(quick=False, n_jobs=None):
     tables = ["Relative squared error of the coefficients, mean ± standard error.", ""]
     tables += [*table_of_means("tasks", settings, found), "", "Paired differences of the error:", ""]
     tables += against("tasks", settings, found, [("L21", "lasso")])
-    return Outcome(tables, _findings(settings, found), lambda: _draw(settings, found))
+    return Outcome(tables, _findings(settings, found), lambda: error_panels("tasks", settings, {"": found}))
 
 
 def _findings(settings, found):
@@ -49,13 +47,6 @@ def _findings(settings, found):
     wins = [n for i, n in enumerate(settings) if paired_interval(found["L21"][i], found["lasso"][i])[2] < 0]
     lines.append(f"L21 better than the lasso at {', '.join(map(str, wins)) or 'no number of'} tasks.")
     return lines
-
-
-def _draw(settings, found):
-    fig, axes = panels(1, 1, "tasks", "relative squared error")
-    curves(axes[0][0], np.array(settings), found, logy=True)
-    axes[0][0].legend(fontsize=8)
-    return fig
 
 
 STUDY = Study(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.evidence.plot import curves, panels
+from benchmarks.evidence.plot import error_panels
 from benchmarks.evidence.study import Outcome, Study
 from benchmarks.evidence.trial import QUICK, Budget, against, error, run_trials, search, summary, table_of_means
 from mtlreg import L1, L21, GraphFused
@@ -54,14 +54,9 @@ def run(quick=False, n_jobs=None):
     found = run_trials(draw, lambda n: models(budget), {"error": error}, settings, n_seeds, n_jobs)["error"]
     pairs = [("GraphFused", "lasso"), ("GraphFused", "L21"), ("wrong graph", "lasso")]
     tables = [*table_of_means("rows a task", settings, found), "", *against("rows a task", settings, found, pairs)]
-    return Outcome(tables, summary("Error", settings, found, pairs), lambda: _draw(settings, found))
-
-
-def _draw(settings, found):
-    fig, axes = panels(1, 1, "rows a task", "relative squared error")
-    curves(axes[0][0], np.array(settings), found, logy=True)
-    axes[0][0].legend(fontsize=8)
-    return fig
+    return Outcome(
+        tables, summary("Error", settings, found, pairs), lambda: error_panels("rows a task", settings, {"": found})
+    )
 
 
 STUDY = Study(

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-__all__ = ["curves", "panels"]
+__all__ = ["curves", "error_panels", "panels"]
 
 
 def panels(n_rows, n_columns, xlabel, ylabel):
@@ -27,3 +27,13 @@ def curves(ax, x, by_name, logy=False):
     ax.minorticks_off()
     if logy:
         ax.set_yscale("log")
+
+
+def error_panels(xlabel, settings, by_title):
+    """Relative squared errors against the settings: a panel for each title, a line for each model."""
+    fig, axes = panels(1, len(by_title), xlabel, "relative squared error")
+    for ax, (title, found) in zip(axes[0], by_title.items(), strict=True):
+        curves(ax, np.array(settings), found, logy=True)
+        ax.set_title(title, fontsize=10)
+    axes[0][0].legend(fontsize=8)
+    return fig

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.evidence.plot import curves, panels
+from benchmarks.evidence.plot import error_panels
 from benchmarks.evidence.study import Outcome, Study
 from benchmarks.evidence.trial import QUICK, Budget, against, error, run_trials, search, summary, table_of_means
 from mtlreg import L21, Chain, Coupled, TemporalSmooth, TotalVariation
@@ -44,24 +44,15 @@ def models(budget):
 def run(quick=False, n_jobs=None):
     """Errors for growing numbers of rows, in the right and in a wrong order."""
     settings, n_seeds, budget = ((8,), 2, QUICK) if quick else ((6, 8, 12, 24), 16, Budget(16))
-    tables, findings, results = [], [], []
+    tables, findings, results = [], [], {}
     for title, source in {"right order": draw, "wrong order": draw_shuffled}.items():
         found = run_trials(source, lambda n: models(budget), {"error": error}, settings, n_seeds, n_jobs)["error"]
         pairs = [(name, "L21") for name in found if name != "L21"]
         tables += [f"### {title.capitalize()}", "", *table_of_means("rows a task", settings, found), ""]
         tables += [*against("rows a task", settings, found, pairs), ""]
         findings += summary(title, settings, found, pairs)
-        results.append((title, found))
-    return Outcome(tables, findings, lambda: _draw(settings, results))
-
-
-def _draw(settings, results):
-    fig, axes = panels(1, len(results), "rows a task", "relative squared error")
-    for ax, (title, found) in zip(axes[0], results, strict=True):
-        curves(ax, np.array(settings), found, logy=True)
-        ax.set_title(title, fontsize=10)
-    axes[0][0].legend(fontsize=8)
-    return fig
+        results[title] = found
+    return Outcome(tables, findings, lambda: error_panels("rows a task", settings, results))
 
 
 STUDY = Study(

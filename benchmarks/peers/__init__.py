@@ -1,14 +1,16 @@
 """The packages compared, one module each, all with the same interface.
 
     NAME                 how it is called in tables
-    FAMILIES             the penalties it solves, keys of `benchmarks.certify.NORMS`
+    FAMILIES             what it solves, keys of `benchmarks.certify.FAMILIES`
     LADDER               its own tolerances, decreasing; the runner certifies what each returns
-    version()            of the package
+    WARM                 the tolerance of the first, untimed call (default: the middle of the ladder)
+    version()            of the package; "" for what is no package
     available()          whether it is installed
     supports(problem)    whether it takes this problem's data
     solve(problem, alpha, accuracy) -> dict(W=(p, T), seconds=wall, cpu=CPU seconds)
+    path(problem, alphas, accuracy) -> the same with W (n_alphas, p, T), for decreasing alphas, where it has paths
 
-`solve` times the call that a user makes and nothing else: no conversion of W, no certificate.
+Both time the call that a user makes and nothing else: no conversion of the data, none of W, no certificate.
 """
 
 import time
@@ -17,7 +19,7 @@ from importlib import import_module
 __all__ = ["PEERS", "load", "ours", "timed"]
 
 #: mtlreg first: the others are compared with it
-PEERS = ("mtlreg", "sklearn", "celer", "skglm")
+PEERS = ("mtlreg", "sklearn", "celer", "skglm", "adelie", "spams", "fista", "mutar", "bcd", "malsar")
 ours = PEERS[0]
 
 

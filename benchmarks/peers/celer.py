@@ -1,4 +1,4 @@
-"""celer: `mtl_path` at one alpha. Its estimator calls a private method that scikit-learn 1.9 no longer has.
+"""celer: `mtl_path`, for one alpha too. Its estimator calls a private method that scikit-learn 1.9 no longer has.
 
 Pruned working sets, its default and the faster choice. Its tolerance is on its own duality gap relative to |Y|^2 / n,
 which uses an extrapolated dual point and can be far below the gap that W certifies by itself. Dense X only.
@@ -28,10 +28,15 @@ def supports(problem):
     return not sparse.issparse(problem.X)
 
 
-def solve(problem, alpha, accuracy):
+def path(problem, alphas, accuracy):
     from celer.homotopy import mtl_path
 
     (_, coefs, _), seconds, cpu = timed(
-        lambda: mtl_path(problem.X, problem.Y, alphas=[alpha], tol=accuracy, max_iter=10_000, max_epochs=1_000_000)
+        lambda: mtl_path(problem.X, problem.Y, alphas=alphas, tol=accuracy, max_iter=10_000, max_epochs=1_000_000)
     )
-    return {"W": coefs[:, :, 0].T, "seconds": seconds, "cpu": cpu}
+    return {"W": coefs.transpose(2, 1, 0), "seconds": seconds, "cpu": cpu}
+
+
+def solve(problem, alpha, accuracy):
+    found = path(problem, [alpha], accuracy)
+    return found | {"W": found["W"][0]}

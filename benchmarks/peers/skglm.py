@@ -29,17 +29,25 @@ def supports(problem):
     return True
 
 
-def solve(problem, alpha, accuracy):
+def path(problem, alphas, accuracy):
     from skglm.datafits import QuadraticMultiTask
     from skglm.penalties import L2_1
     from skglm.solvers import MultiTaskBCD
 
-    solver = MultiTaskBCD(tol=accuracy * alpha, p0=100, max_iter=10_000, fit_intercept=False)
     (n, p), n_tasks = problem.X.shape, problem.Y.shape[1]
 
     def call():
-        W, predictors = np.zeros((p, n_tasks)), np.zeros((n, n_tasks), order="F")
-        return solver.solve(problem.X, problem.Y, QuadraticMultiTask(), L2_1(alpha), W, predictors)
+        W, predictors, found = np.zeros((p, n_tasks)), np.zeros((n, n_tasks), order="F"), []
+        for alpha in alphas:
+            solver = MultiTaskBCD(tol=accuracy * alpha, p0=100, max_iter=10_000, fit_intercept=False)
+            W, _, _ = solver.solve(problem.X, problem.Y, QuadraticMultiTask(), L2_1(alpha), W, predictors)
+            found.append(W.copy())
+        return found
 
-    (W, _, _), seconds, cpu = timed(call)
-    return {"W": W, "seconds": seconds, "cpu": cpu}
+    found, seconds, cpu = timed(call)
+    return {"W": np.array(found), "seconds": seconds, "cpu": cpu}
+
+
+def solve(problem, alpha, accuracy):
+    found = path(problem, [alpha], accuracy)
+    return found | {"W": found["W"][0]}

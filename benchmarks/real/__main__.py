@@ -17,7 +17,10 @@ DATA = {name: (regression.DATA | classes.DATA)[name] for name in ORDER}
 
 
 def main(arguments=None):
-    """Run what the arguments say and return the exit status;"""
+    """Run what the arguments say and return the exit status.
+
+    The file is written after every data set, so that an interrupt loses little.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
     try:

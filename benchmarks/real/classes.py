@@ -6,7 +6,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.real.figures import Figure, average
-from benchmarks.real.job import BASELINES, QUICK, DataSet, Job, all_but, few_rows, with_task
+from benchmarks.real.job import BASELINES, QUICK, DataSet, Job, all_but, few_rows, long_job, with_task
 from benchmarks.real.models import argmax_models
 
 __all__ = ["DATA"]
@@ -23,8 +23,8 @@ def _landmine(data, quick):
     for n_tasks, n_rows, rows in cases[:1] if quick else cases:
         splits = _with_mines(task[rows], y[rows], n_rows, 2 if quick else 5)
         title = f"{n_tasks} tasks, {n_rows} training rows a task"
-        figures, options = (AUC,), {"metric": "roc_auc", "task_feature": -1, "few": True}
-        jobs.append(Job(title, with_task(X, task)[rows], y[rows], splits, figures, families, **options))
+        options = {"metric": "roc_auc", "few": True}
+        jobs.append(long_job(title, with_task(X, task)[rows], y[rows], splits, (AUC,), families, **options))
     return jobs
 
 

@@ -4,22 +4,26 @@ import importlib.util
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from mtlreg.compare import FAMILIES, compare
+from mtlreg.compare._models import NEED_ORDER, PENALTIES
 
 __all__ = [
     "BASELINES",
     "EVERY",
     "LINEAR",
+    "NOT_CONVEX",
     "QUICK",
     "DataSet",
     "Job",
-    "few_rows",
     "all_but",
+    "few_rows",
     "load_data",
+    "long_job",
     "run",
     "with_task",
 ]
@@ -29,8 +33,8 @@ BASELINES = ("independent", "pooled", "pooled_intercepts")
 LINEAR = (*BASELINES, "l1", "l21", "l1linf", "sparse_group", "dirty")
 QUICK = (*BASELINES, "l21")
 #: all families but those that need an order of the tasks
-EVERY = tuple(name for name in FAMILIES if name not in ("temporal", "temporal_smooth", "fused_root", "root_fused"))
-NOT_CONVEX = tuple(name for name in EVERY if "not convex" in FAMILIES[name])
+EVERY = tuple(name for name in FAMILIES if name not in NEED_ORDER)
+NOT_CONVEX = tuple(name for name in EVERY if name in PENALTIES and not PENALTIES[name].convex)
 
 
 def all_but(*names):
@@ -56,6 +60,10 @@ class Job:
     choose_by: str = "macro"
     baselines: tuple = ("independent", "pooled_intercepts")
     few: bool = False  # training parts are small draws that share few rows
+
+
+#: a comparison on one long table with the task in the last column of X, as `with_task` makes it
+long_job = partial(Job, task_feature=-1)
 
 
 @dataclass(frozen=True)

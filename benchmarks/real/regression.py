@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from benchmarks.real.figures import Figure, arrmse, average
-from benchmarks.real.job import LINEAR, NOT_CONVEX, QUICK, DataSet, Job, all_but, with_task
+from benchmarks.real.job import LINEAR, NOT_CONVEX, QUICK, DataSet, Job, all_but, long_job, with_task
 from mtlreg import StratifiedTaskKFold, melt
 
 __all__ = ["DATA"]
@@ -23,22 +23,18 @@ def _school(data, quick):
     kinds = {"pooled R2, %": "pooled", "n-weighted per-task R2, %": "weighted", "macro per-task R2, %": "macro"}
     figures = tuple(average(name, kind, 100) for name, kind in kinds.items())
     splits = [data.school(split)[3:] for split in data.SPLITS]
-    shared = {"task_feature": -1, "n_alphas": 8, "choose_by": "pooled"}
+    job = partial(long_job, X=with_task(X, task), y=y, figures=figures, n_alphas=8, choose_by="pooled")
     if quick:
-        return [Job("139 schools, one split", with_task(X, task), y, splits[:1], figures, QUICK, **shared)]
+        return [job("139 schools, one split", splits=splits[:1], families=QUICK)]
     convex = all_but("l1", "mlp", "graph_fused", "tree", *NOT_CONVEX)
     slow = ("pooled_intercepts", "l21", "tree", *(name for name in NOT_CONVEX if name != "multi_level"))
     return [
-        Job("139 schools", with_task(X, task), y, splits, figures, convex, **shared),
-        Job(
+        job("139 schools", splits=splits, families=convex),
+        job(
             "139 schools, three of the splits, models that take longer",
-            with_task(X, task),
-            y,
-            splits[:3],
-            figures,
-            slow,
+            splits=splits[:3],
+            families=slow,
             baselines=("pooled_intercepts",),
-            **shared,
         ),
     ]
 
@@ -65,14 +61,13 @@ def _sarcos(data, quick):
     X_long, y_long = melt(X, Y / Y.std(axis=0))
     nmse = Figure("nMSE", lambda result, job: 1 - result.overall["macro"], sign=-1, decimals=4)
     return [
-        Job(
+        long_job(
             f"{n_rows} training rows a torque",
             X_long,
             y_long,
             [_own_rows(len(X), Y.shape[1], n_rows, seed) for seed in range(2 if quick else 10)],
             (nmse,),
             _families(quick, more=("mlp",)),
-            task_feature=-1,
             few=True,
         )
         for n_rows in ((50,) if quick else (50, 150, 600))
@@ -94,8 +89,8 @@ def _parkinsons(data, quick):
     jobs = []
     for column, name in ((1, "total_UPDRS"), (0, "motor_UPDRS"))[: 1 if quick else 2]:
         splits = _folds(3, 1 if quick else 3, X, Y[:, column], task_feature=-1)
-        families = _families(quick, left_out=("l1", "dirty"))
-        jobs.append(Job(name, X, Y[:, column], splits, SUBJECT_R2, families, task_feature=-1))
+        families = _families(quick, left_out=("l1",), more=("mlp",))
+        jobs.append(long_job(name, X, Y[:, column], splits, SUBJECT_R2, families))
     return jobs
 
 
@@ -158,7 +153,7 @@ DATA = {
         _parkinsons,
         "explained variance in percent in a survey (Zhang & Yang): single-task 2.8, clustered (Jacob) 2.7, MTRL 12.0, "
         "Kang 33.6; by another protocol, so no yardstick for this table.",
-        "l1 (50 s for the three folds), dirty and mlp.",
+        "l1 (over 20 s a fold).",
     ),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import re
 
 import mtlreg
 from mtlreg.cli._checks import InputError, check_columns, check_outputs, did_you_mean
@@ -96,10 +97,20 @@ def run(args):
             verbose=0 if args.quiet else 1,
         )
     except ValueError as error:  # what only the splits and fits can tell, such as too few labels for the folds
-        raise InputError(str(error).strip().partition("\n")[0]) from error
+        raise InputError(_in_options(str(error).strip().partition("\n")[0], args)) from error
     found.tasks = tasks
     print(found)
     _save(found, args, features, targets, chosen, notes)
+
+
+def _in_options(message, args):
+    """A message of `compare` in the words of this command, where they are not its own."""
+    message = re.sub("^families has", "--families has", message)
+    message = re.sub("^cache='([^']*)'", r"--cache \1", message)
+    message = message.replace("the columns of a 2-D y", "several targets without --task")
+    folds = {"--folds": args.folds, "--inner-folds": args.inner_folds}
+    meant = " or ".join(option for option, number in folds.items() if re.search(rf"n_splits={number}\b", message))
+    return message.replace("n_splits=", f"{meant} ").replace("n_splits", meant)
 
 
 def _names(text):
@@ -117,6 +128,8 @@ def _check_options(args):
             raise InputError(f"--{name.replace('_', '-')} {getattr(args, name)} must be at least {smallest}.")
     if args.jobs == 0:
         raise InputError("--jobs 0: give the number of processes, or -1 for all cores.")
+    if args.families == []:
+        raise InputError("--families names no family: give 'all', or names.")
     for name in [] if args.families == ["all"] else args.families or []:
         if name not in FAMILIES:
             raise InputError(f"--families: there is no '{name}'; {did_you_mean(name, FAMILIES)}")

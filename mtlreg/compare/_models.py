@@ -47,7 +47,16 @@ from mtlreg.penalties import (
 )
 from mtlreg.structure import task_graph, task_tree
 
-__all__ = ["DEFAULT_FAMILIES", "FAMILIES", "NEED_ORDER", "REGRESSION_ONLY", "Settings", "make_extra", "make_family"]
+__all__ = [
+    "DEFAULT_FAMILIES",
+    "FAMILIES",
+    "NEED_ORDER",
+    "PENALTIES",
+    "REGRESSION_ONLY",
+    "Settings",
+    "make_extra",
+    "make_family",
+]
 
 #: name -> what it says about the tasks
 FAMILIES = {
@@ -89,7 +98,8 @@ DEFAULT_FAMILIES = tuple(FAMILIES)[: tuple(FAMILIES).index("mlp") + 1]
 REGRESSION_ONLY = ("calibrated",)
 NEED_ORDER = ("temporal", "temporal_smooth", "fused_root", "root_fused")
 
-_PENALTIES = {
+#: the penalty of every family but the yardsticks and the net
+PENALTIES = {
     "l1": L1(),
     "l21": L21(),
     "l1linf": L1Linf(),
@@ -169,7 +179,7 @@ def make_family(name, settings):
         return _search(TaskDummies(slopes, settings.task_feature, "free"), settings, settings.task_feature)
     if name == "mlp":
         return _net(settings)
-    model = linear(clone(_PENALTIES[name]), standardize=True, tol=1e-4, task_feature=settings.task_feature, **extra)
+    model = linear(clone(PENALTIES[name]), standardize=True, tol=1e-4, task_feature=settings.task_feature, **extra)
     if name == "calibrated":
         model.set_params(loss="calibrated")
     search = _search(model, settings, settings.task_feature)

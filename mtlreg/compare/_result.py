@@ -113,7 +113,7 @@ class Comparison:
 
         A t interval in which the variance of the mean of k differences is ``(1/k + share) var``, share the test rows
         for each training row: the training parts of the splits overlap, so that ``var / k`` would be too small.
-        (Nadeau & Bengio, 2003, Inference for the generalization error, Mach. Learn. 52, eq. 8.)
+        (Nadeau & Bengio, 2003, Inference for the generalization error, Mach. Learn. 52.)
         """
         one, other = self[name], self[baseline]
         gains = one.overall["macro"] - other.overall["macro"]

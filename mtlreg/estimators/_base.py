@@ -8,10 +8,12 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from mtlreg.data import split_task_column
 from mtlreg.encoding import encode
 from mtlreg.estimators._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
 from mtlreg.estimators._parameters import check_parameters
 from mtlreg.losses import as_loss
+from mtlreg.metrics import multitask_score
 from mtlreg.path import RegularizationPath, alpha_grid, solve_path
 from mtlreg.problem import Problem
 from mtlreg.solvers import State, solve
@@ -293,6 +295,12 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
             coef.reshape(-1, width, coef.shape[1]).mean(axis=0),
             np.atleast_1d(self.intercept_).reshape(-1, width).mean(axis=0),
         )
+
+    def _macro_score(self, metric, X, y, sample_weight):
+        """The mean over the tasks of a metric of what is predicted."""
+        predicted = self.predict(X)
+        tasks = None if self.task_feature is None else split_task_column(X, self.task_feature)[1]
+        return multitask_score(y, predicted, metric, average="macro", tasks=tasks, sample_weight=sample_weight)
 
     # -- reading the result --------------------------------------------------------------------------------------
 

@@ -7,12 +7,10 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from mtlreg.data import split_task_column
 from mtlreg.data._labels import infer_dtype
 from mtlreg.encoding import class_targets, class_weights
 from mtlreg.estimators._base import MultiTaskBase
 from mtlreg.losses import Logistic, Softmax
-from mtlreg.metrics import multitask_score
 from mtlreg.validation import read_table
 
 __all__ = ["ClassifierBase"]
@@ -162,9 +160,7 @@ class ClassifierBase(ClassifierMixin, MultiTaskBase):
         -------
         float
         """
-        predicted = self.predict(X)
-        tasks = None if self.task_feature is None else split_task_column(X, self.task_feature)[1]
-        return multitask_score(y, predicted, "accuracy", average="macro", tasks=tasks, sample_weight=sample_weight)
+        return self._macro_score("accuracy", X, y, sample_weight)
 
     # -- pieces ------------------------------------------------------------------------------------------------
 

@@ -53,7 +53,7 @@ class _TraceNorm:
 
     References
     ----------
-    Ji & Ye (2009), An accelerated gradient method for trace norm minimization, ICML, eq. 2.
+    Ji & Ye (2009), An accelerated gradient method for trace norm minimization, ICML.
     """
 
     def _make_penalty(self):
@@ -109,7 +109,7 @@ class _Clustered:
 
     References
     ----------
-    Zhou, Chen & Ye (2011), Clustered multi-task learning via alternating structure optimization, NIPS, eq. 8;
+    Zhou, Chen & Ye (2011), Clustered multi-task learning via alternating structure optimization, NIPS;
     Chen, Tang, Liu & Ye (2009), A convex formulation for learning shared structures from multiple tasks, ICML.
     """
 
@@ -171,7 +171,7 @@ class _RobustLowRank:
 
     References
     ----------
-    Chen, Zhou & Ye (2011), Integrating low-rank and group-sparse structures for robust multi-task learning, KDD, eq. 3.
+    Chen, Zhou & Ye (2011), Integrating low-rank and group-sparse structures for robust multi-task learning, KDD.
     """
 
     def _make_penalty(self):

@@ -95,9 +95,9 @@ class BlockSparseRegressor(_BlockSparse, RegressorBase):
 
     References
     ----------
-    Obozinski, Taskar & Jordan (2010), Joint covariate selection and joint subspace selection, Stat. Comput. 20, eq. 3;
+    Obozinski, Taskar & Jordan (2010), Joint covariate selection and joint subspace selection, Stat. Comput. 20;
     Liu & Ye (2010), Efficient l1/lq norm regularization, arXiv:1009.4766;
-    Simon, Friedman, Hastie & Tibshirani (2013), A sparse-group lasso, JCGS 22, eq. 3.
+    Simon, Friedman, Hastie & Tibshirani (2013), A sparse-group lasso, JCGS 22.
 
     Examples
     --------
@@ -142,7 +142,7 @@ class BlockSparseClassifier(_BlockSparse, ClassifierBase):
 
     References
     ----------
-    Obozinski, Taskar & Jordan (2010), Joint covariate selection and joint subspace selection, Stat. Comput. 20, eq. 3.
+    Obozinski, Taskar & Jordan (2010), Joint covariate selection and joint subspace selection, Stat. Comput. 20.
     """
 
 

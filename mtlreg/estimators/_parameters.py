@@ -53,7 +53,7 @@ _COMMON = {
     ),
     "solver": (
         "auto",
-        """solver : {"auto", "working_set", "coordinate_descent", "prox_newton", "fista"}, default="auto"
+        """solver : {"auto", "working_set", "coordinate_descent", "prox_newton", "newton_cg", "spectral", "fista"}
     "auto" chooses by penalty and loss.""",
     ),
     "tol": (
@@ -87,7 +87,8 @@ _CLASSIFIER = {
     "class_weight": (
         None,
         """class_weight : None, "balanced" or dict, default=None
-    Factor of the labels of each class; "balanced" is inversely proportional to the frequencies, task by task.""",
+    Factor of the labels of each class, 1 for those that a dict leaves out; "balanced" is inversely proportional to the
+    frequencies, task by task. It is an error if a dict leaves out a class and has a key that is none.""",
     ),
     "single_class": (
         "error",

@@ -8,11 +8,9 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from mtlreg.calibrated import CalibratedProblem
-from mtlreg.data import split_task_column
 from mtlreg.encoding import number_targets
 from mtlreg.estimators._base import MultiTaskBase
 from mtlreg.losses import Squared, as_calibrated
-from mtlreg.metrics import multitask_score
 from mtlreg.validation import read_table
 
 __all__ = ["RegressorBase"]
@@ -90,6 +88,4 @@ class RegressorBase(RegressorMixin, MultiTaskBase):
         float
             ``mtlreg.metrics`` has the pooled and the weighted average too.
         """
-        predicted = self.predict(X)
-        tasks = None if self.task_feature is None else split_task_column(X, self.task_feature)[1]
-        return multitask_score(y, predicted, "r2", average="macro", tasks=tasks, sample_weight=sample_weight)
+        return self._macro_score("r2", X, y, sample_weight)

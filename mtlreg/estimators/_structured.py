@@ -61,7 +61,7 @@ class _Dirty:
 
     References
     ----------
-    Jalali, Ravikumar, Sanghavi & Ruan (2010), A dirty model for multi-task learning, NIPS, eq. 2.
+    Jalali, Ravikumar, Sanghavi & Ruan (2010), A dirty model for multi-task learning, NIPS.
     """
 
     def _make_penalty(self):
@@ -101,7 +101,7 @@ class _MeanRegularized:
 
     References
     ----------
-    Evgeniou & Pontil (2004), Regularized multi-task learning, KDD, eq. 11, with the mean minimised out.
+    Evgeniou & Pontil (2004), Regularized multi-task learning, KDD, with the mean minimised out.
     """
 
     def _make_penalty(self):
@@ -186,8 +186,9 @@ class _Temporal:
     alpha_smooth : float, default={alpha_smooth}
         Strength of the squared differences, >= 0; absolute.
     order : list, default={order}
-        Labels of the tasks in their order; None: that of ``tasks_``, where it is that of the columns of y, or of
-        numbers or dates. Tasks without data are left out.
+        Labels of the tasks in their order; those of tasks without data are left out. None: the order of ``tasks_``,
+        which are the columns of a 2-D y, or the sorted labels of a task column. Names have no order: three or more
+        tasks of which one is named by a string, be it "2020-01", are an error then.
     alpha_ridge : float, default={alpha_ridge}
         Strength of a ridge part, >= 0; absolute.
     {loss}

@@ -34,8 +34,14 @@ class Penalty(BaseEstimator):
     has_strength = True
     #: Whether its prox sends all entries of a row through one odd increasing function: what differences need.
     orders_rows: bool = True
+    #: Whether ``Omega(W Q) = Omega(W)`` for every orthogonal Q (n_columns, n_columns).
+    rotation_invariant: bool = False
     #: Whether Omega is convex. One that is not has no prox; see `mtlreg.penalties.concave.ConcaveRows`.
     convex: bool = True
+    #: Whether Omega depends on W by W'W alone and grows with it, so that a rotation of the features changes nothing.
+    left_invariant: bool = False
+    #: q of a penalty ``(alpha / q) |W|_*^q + (alpha_ridge / 2) |W|_F^2``, q 1 or 2, |.|_* the trace norm; else None.
+    trace_power: int | None = None
 
     def value(self, W):
         """``Omega(W)``, a float."""

@@ -98,8 +98,7 @@ class InfimalConvolution(NamedParts, Penalty):
 
     References
     ----------
-    Jalali, Ravikumar, Sanghavi & Ruan (2010), A dirty model for multi-task learning, NIPS, eq. 2, is the case L1Linf +
-    L1.
+    Jalali, Ravikumar, Sanghavi & Ruan (2010), A dirty model for multi-task learning, NIPS, is the case L1Linf + L1.
     """
 
     parts: list = field(default_factory=list)
@@ -108,6 +107,10 @@ class InfimalConvolution(NamedParts, Penalty):
     @property
     def part_names(self):
         return tuple(name for name, _ in self._pairs())
+
+    @property
+    def rotation_invariant(self):
+        return all(part.rotation_invariant for _, part in self.parts)
 
     def _scaled(self):
         return [part.with_alpha(self.alpha * part.alpha) for _, part in self.parts]
@@ -185,7 +188,8 @@ class Chain(NamedParts, HomogeneousPenalty):
 
     References
     ----------
-    Zhou, Liu, Narayan & Ye (2012), Modeling disease progression via fused sparse group lasso, KDD, theorem 1.
+    Zhou, Liu, Narayan & Ye (2012), Modeling disease progression via fused sparse group lasso, KDD: the
+    decomposition of the proximal operator of the convex form.
     """
 
     parts: list = field(default_factory=list)

@@ -179,7 +179,7 @@ class CappedL1(ConcaveRows):
 
     References
     ----------
-    Gong, Ye & Zhang (2012), Multi-stage multi-task feature learning, NIPS, eq. 1 and algorithm 1.
+    Gong, Ye & Zhang (2012), Multi-stage multi-task feature learning, NIPS, algorithm 1.
     """
 
     alpha: float = 1.0

@@ -50,11 +50,11 @@ class FusedSqrt(OrderedRows):
     fused_ratio : float, default=0.5
         Share of the differences, in [0, 1): ``1 / (1 + beta)``.
     order : list of task labels, default=None
-        As of `TotalVariation`.
+        As of `TotalVariation`; needed where a task column names the tasks by strings.
 
     References
     ----------
-    Zhou, Liu, Narayan & Ye (2012), Modeling disease progression via fused sparse group lasso, KDD, section 4.
+    Zhou, Liu, Narayan & Ye (2012), Modeling disease progression via fused sparse group lasso, KDD.
     """
 
     alpha: float = 1.0
@@ -95,11 +95,11 @@ class SqrtL1Fused(OrderedRows):
     alpha_fused : float, default=1.0
         Strength of the differences, >= 0; absolute, not a ratio.
     order : list of task labels, default=None
-        As of `TotalVariation`.
+        As of `TotalVariation`; needed where a task column names the tasks by strings.
 
     References
     ----------
-    Zhou, Liu, Narayan & Ye (2012), Modeling disease progression via fused sparse group lasso, KDD, section 4.
+    Zhou, Liu, Narayan & Ye (2012), Modeling disease progression via fused sparse group lasso, KDD.
     """
 
     alpha: float = 1.0

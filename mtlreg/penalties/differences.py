@@ -64,8 +64,9 @@ class TotalVariation(DifferencesPenalty):
         Strength, >= 0.
     order : list of task labels, default=None
         Every task once; it may name tasks that the data do not have. None: the order of ``tasks_``, which are the
-        columns of a 2-D y, or the sorted labels of a task column: numbers or dates then, for names have no order.
-        Columns of a task with several classes follow those of the same class.
+        columns of a 2-D y, or the sorted labels of a task column. Names have no order: three or more tasks of which
+        one is named by a string, be it "2020-01", are an error then. Columns of a task with several classes follow
+        those of the same class.
     alpha_ridge : float, default=0.0
         Strength of the ridge part, >= 0; absolute, not a ratio.
     positive : bool, default=False
@@ -73,8 +74,8 @@ class TotalVariation(DifferencesPenalty):
 
     References
     ----------
-    Tibshirani, Saunders, Rosset, Zhu & Knight (2005), Sparsity and smoothness via the fused lasso, JRSS-B 67, eq. 3;
-    Zhou, Liu, Narayan & Ye (2012), Modeling disease progression via fused sparse group lasso, KDD, eq. 2.
+    Tibshirani, Saunders, Rosset, Zhu & Knight (2005), Sparsity and smoothness via the fused lasso, JRSS-B 67;
+    Zhou, Liu, Narayan & Ye (2012), Modeling disease progression via fused sparse group lasso, KDD.
     """
 
     alpha: float = 1.0
@@ -169,7 +170,7 @@ class GraphFused(DifferencesPenalty):
     References
     ----------
     Kim & Xing (2009), Statistical estimation of correlated genome associations to a quantitative trait network, PLoS
-    Genetics 5, eq. 4.
+    Genetics 5.
     """
 
     alpha: float = 1.0

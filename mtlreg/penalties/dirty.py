@@ -32,7 +32,7 @@ class Dirty(Penalty):
 
     References
     ----------
-    Jalali, Ravikumar, Sanghavi & Ruan (2010), A dirty model for multi-task learning, NIPS, eq. 2 (q = inf); Janati,
+    Jalali, Ravikumar, Sanghavi & Ruan (2010), A dirty model for multi-task learning, NIPS (q = inf); Janati,
     Cuturi & Gramfort (2019), Wasserstein regularization for sparse multi-task regression, AISTATS (q = 2).
     """
 

@@ -139,7 +139,7 @@ class MeanRegularized(QuadraticPenalty):
 
     References
     ----------
-    Evgeniou & Pontil (2004), Regularized multi-task learning, KDD, eq. 11, with the mean minimised out.
+    Evgeniou & Pontil (2004), Regularized multi-task learning, KDD, with the mean minimised out.
     """
 
     alpha: float = 1.0
@@ -162,8 +162,8 @@ class Graph(QuadraticPenalty):
     Parameters
     ----------
     graph : list of (task, task, weight), dict, data frame, array or sparse matrix (n_tasks, n_tasks), default=None
-        Edges between tasks, by their labels; those of tasks without data are left out. An array has the
-        order of ``tasks_``. None: all tasks are joined, with weight 1 / n_tasks.
+        Edges between tasks, by their labels; those of tasks without data are left out, with a warning. An array has
+        the order of ``tasks_``. None: all tasks are joined, with weight 1 / n_tasks.
     alpha : float, default=1.0
         Strength, >= 0.
     alpha_ridge : float, default=0.0
@@ -173,8 +173,8 @@ class Graph(QuadraticPenalty):
 
     References
     ----------
-    Evgeniou, Micchelli & Pontil (2005), Learning multiple tasks with kernel methods, JMLR 6, eq. 19; with signed edges
-    and the l1 norm in Zhou, Chen & Ye (2012), MALSAR manual, section 5.6.
+    Evgeniou, Micchelli & Pontil (2005), Learning multiple tasks with kernel methods, JMLR 6, section 3.1; with signed
+    edges and the l1 norm in Zhou, Chen & Ye (2012), MALSAR: multi-task learning via structural regularization, manual.
     """
 
     graph: Any = None
@@ -237,13 +237,15 @@ class TemporalSmooth(QuadraticPenalty):
     alpha : float, default=1.0
         Strength, >= 0.
     order : list, default=None
-        Labels of the tasks in their order; None: that of ``tasks_``. Tasks without data are left out.
+        Labels of the tasks in their order; those of tasks without data are left out. None: the order of ``tasks_``,
+        which are the columns of a 2-D y, or the sorted labels of a task column. Names have no order: three or more
+        tasks of which one is named by a string, be it "2020-01", are an error then.
     alpha_ridge : float, default=0.0
         Strength of the ridge part, >= 0; absolute. At 0 what all tasks share is not penalised.
 
     References
     ----------
-    Zhou, Yuan, Liu & Ye (2011), A multi-task learning formulation for predicting disease progression, KDD, eq. 3.
+    Zhou, Yuan, Liu & Ye (2011), A multi-task learning formulation for predicting disease progression, KDD.
     """
 
     alpha: float = 1.0
@@ -273,7 +275,7 @@ class Coupled(Penalty):
 
     References
     ----------
-    Zhou, Yuan, Liu & Ye (2011), A multi-task learning formulation for predicting disease progression, KDD, eq. 5.
+    Zhou, Yuan, Liu & Ye (2011), A multi-task learning formulation for predicting disease progression, KDD.
     """
 
     penalty: Penalty

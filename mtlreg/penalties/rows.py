@@ -54,6 +54,10 @@ class RowPenalty(HomogeneousPenalty):
         ratio = float(self.entry_ratio)
         return float(for_array(G).row_alpha_max(-G, ratio, float(self.q), bool(self.positive)))
 
+    @property
+    def rotation_invariant(self):
+        return self.q == 2 and self.entry_ratio == 0 and not self.positive
+
     def row_kernels(self):
         entry, row, q = self._strengths
         return ((entry, row, q, float(self.alpha_ridge), bool(self.positive)),)
@@ -124,7 +128,7 @@ class L21(RowPenalty):
     References
     ----------
     Yuan & Lin (2006), Model selection and estimation in regression with grouped variables, JRSS-B 68, eq. 2.1;
-    Obozinski, Taskar & Jordan (2010), Joint covariate selection and joint subspace selection, Stat. Comput. 20, eq. 3.
+    Obozinski, Taskar & Jordan (2010), Joint covariate selection and joint subspace selection, Stat. Comput. 20.
     """
 
     alpha: float = 1.0
@@ -150,7 +154,7 @@ class L1Linf(RowPenalty):
 
     References
     ----------
-    Negahban & Wainwright (2008), Joint support recovery under high-dimensional scaling, NIPS, eq. 3.
+    Negahban & Wainwright (2008), Joint support recovery under high-dimensional scaling, NIPS.
     """
 
     alpha: float = 1.0
@@ -176,7 +180,7 @@ class L1Lq(RowPenalty):
 
     References
     ----------
-    Liu & Ye (2010), Efficient l1/lq norm regularization, arXiv:1009.4766, eq. 2.
+    Liu & Ye (2010), Efficient l1/lq norm regularization, arXiv:1009.4766.
     """
 
     alpha: float = 1.0
@@ -206,7 +210,7 @@ class SparseGroup(RowPenalty):
 
     References
     ----------
-    Simon, Friedman, Hastie & Tibshirani (2013), A sparse-group lasso, JCGS 22, eq. 3.
+    Simon, Friedman, Hastie & Tibshirani (2013), A sparse-group lasso, JCGS 22.
     """
 
     alpha: float = 1.0

@@ -39,6 +39,9 @@ class TraceNorm(HomogeneousPenalty):
 
     alpha: float = 1.0
     alpha_ridge: float = 0.0
+    rotation_invariant = True
+    left_invariant = True
+    trace_power = 1
 
     def norm_value(self, W):
         return float(self.alpha) * _sum(for_array(W).singular_values(W)) if self.alpha else 0.0
@@ -59,6 +62,7 @@ class SquaredNorm(RidgedPenalty):
 
     alpha: float
     alpha_ridge: float
+    left_invariant = True
 
     def norm_feasible_scale(self, V):
         return 1.0 if self.alpha > 0 or not bool(array_namespace(V).any(V != 0)) else 0.0
@@ -105,6 +109,8 @@ class SquaredTraceNorm(SquaredNorm):
 
     alpha: float = 1.0
     alpha_ridge: float = 0.0
+    rotation_invariant = True
+    trace_power = 2
 
     def norm_value(self, W):
         return 0.5 * float(self.alpha) * _sum(for_array(W).singular_values(W)) ** 2 if self.alpha else 0.0
@@ -144,9 +150,16 @@ class SquaredTraceNorm(SquaredNorm):
 
 
 class ClusteringPenalty(SquaredNorm):
-    """What the penalties with clusters share: the number of these, and that there are columns for them."""
+    """What the penalties with clusters share: the number of these, and that there are columns for them.
+
+    Without their ridge part they are a minimum of ``tr(W S W') / 2`` over matrices S.
+    """
 
     n_clusters: int
+
+    def majorant(self, W):
+        """Eigenvalues and eigenvectors of the best S for W, of at least two columns."""
+        raise NotImplementedError
 
     def bind(self, columns):
         if 1 < len(columns) < self.n_clusters:  # of one task there is nothing to cluster
@@ -219,6 +232,12 @@ class SpectralBoxNorm(ClusteringPenalty):
         spread = h + kernels.box_weights(s, self.n_clusters, h + weight)
         return (U * (s * (spread / (spread + weight)))) @ Vh
 
+    def majorant(self, W):
+        xp, h = array_namespace(W), float(self.shape)
+        squares, vectors = xp.linalg.eigh(xp.permute_dims(W, (1, 0)) @ W)
+        s = xp.sqrt(xp.maximum(xp.flip(squares), 0.0))
+        return 2 * self._factor / (h + for_array(s).box_weights(s, self.n_clusters, h)), xp.flip(vectors, axis=1)
+
     def _conjugate(self, V):
         squares = for_array(V).squared_singular_values(V)
         total = float(self.shape) * _sum(squares) + _sum(squares[: min(self.n_clusters, squares.shape[0])])
@@ -289,6 +308,17 @@ class ClusterNorm(ClusteringPenalty):
         box, weight, mean, centred = self._parts(W)
         return mean / (1 + 2 * step * weight) + box.norm_prox(centred, step)
 
+    def majorant(self, W):
+        xp = array_namespace(W)
+        box, weight, *_ = self._parts(W)
+        size = W.shape[1]
+        # the reflection that takes the first axis to the mean's direction takes the others to the differences
+        normal = xp.full((size, 1), -1 / size**0.5, dtype=W.dtype) + xp.eye(size, 1, dtype=W.dtype)
+        basis = xp.eye(size, dtype=W.dtype) - normal @ xp.permute_dims(normal, (1, 0)) / (1 - 1 / size**0.5)
+        prices, vectors = box.majorant(W @ basis[:, 1:])
+        prices = xp.concat([xp.full((1,), 2 * weight, dtype=W.dtype), prices])
+        return prices, xp.concat([basis[:, :1], basis[:, 1:] @ vectors], axis=1)
+
     def _conjugate(self, V):
         box, weight, mean, centred = self._parts(V)
         return V.shape[1] * _sum(mean**2) / (4 * weight) + box.norm_conjugate(centred)
@@ -328,6 +358,7 @@ class TraceBall(Penalty):
     radius: float = 1.0
     alpha = 1.0
     has_strength = False
+    rotation_invariant = True
 
     def value(self, W):
         total = _sum(for_array(W).singular_values(W))

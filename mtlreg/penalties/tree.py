@@ -42,7 +42,7 @@ class TreeGroups(HomogeneousPenalty):
 
     References
     ----------
-    Kim & Xing (2010), Tree-guided group lasso for multi-task regression with structured sparsity, ICML, eqs. 3 and 5.
+    Kim & Xing (2010), Tree-guided group lasso for multi-task regression with structured sparsity, ICML, section 3.
     """
 
     alpha: float = 1.0

@@ -59,6 +59,10 @@ class RowWeighted(HomogeneousPenalty):
         return self.penalty.orders_rows
 
     @property
+    def rotation_invariant(self):
+        return self.penalty.rotation_invariant
+
+    @property
     def keyed_by_task(self):
         return self.penalty.keyed_by_task
 

@@ -29,6 +29,8 @@ class State:
     certificate : Certificate or None
     stalled : bool
         Set by a solver that cannot improve any more at this precision.
+    bound : float
+        Of the optimum, from below, where the solver knows a dual point of its own.
     """
 
     x: Any
@@ -36,6 +38,7 @@ class State:
     n_iter: int = 0
     certificate: Any = None
     stalled: bool = False
+    bound: float = -math.inf
 
 
 @dataclass
@@ -57,8 +60,6 @@ class Solution:
     n_iter : int
     converged : bool
         Whether ``residual <= tolerance``.
-    gradient : array
-        Of the smooth part at x, by W.
     history : list of (iteration, seconds, objective, residual)
         One entry a certificate.
     """
@@ -71,7 +72,6 @@ class Solution:
     tolerance: float
     n_iter: int
     converged: bool
-    gradient: Any
     history: list = field(default_factory=list)
 
 
@@ -112,13 +112,17 @@ def solve(
     -------
     Solution
     """
+    from mtlreg.solvers import compression
     from mtlreg.solvers._choose import choose, reduce
 
     nothing_to_fit = scale is None and problem.fitted_at_zero
-    if solver == "auto" and not nothing_to_fit:
-        problem = reduce(problem)
+    reducible = solver == "auto" and not nothing_to_fit
+    problem = reduce(problem) if reducible else problem
     scale = problem.null.value if scale is None else scale
     check_finite(scale)
+    if reducible and compression.applies(problem):
+        settings = {"tol": tol, "max_iter": max_iter, "verbose": verbose, "warn": warn, "scale": scale}
+        return compression.solve(problem, start, callback, **settings)
     run = (_Run if problem.penalty.convex else _StagesRun)(problem, tol, scale, verbose)
     # a start outside the penalty's domain (a constraint that is new) is worth nothing
     if start is None or start.x.shape != problem.zero.shape or problem.penalty.value(start.x) == float("inf"):
@@ -193,6 +197,7 @@ class _Run:
     def certify(self, state):
         """Attach a certificate to a state and keep the state if it is the best."""
         certificate = self.problem.certify(state.x, state.Z)
+        certificate.dual = max(certificate.dual, state.bound)
         self.compare(certificate)
         state.certificate, state.Z = certificate, certificate.Z
         if self.best is None or self.better(certificate):
@@ -236,7 +241,6 @@ class _Run:
             self.tolerance,
             self.n_iter,
             self.reached,
-            best.certificate.gradient,
             self.history,
         )
 

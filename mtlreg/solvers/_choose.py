@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
 from array_api_compat import is_numpy_array
 
-from mtlreg.designs import SharedDesign
+from mtlreg.designs import StackedDesign
 from mtlreg.moments import reduced_problem
-from mtlreg.solvers import descent, newton, newton_cg
+from mtlreg.solvers import descent, newton, newton_cg, spectral, splitting
 from mtlreg.solvers.fista import fista
 from mtlreg.solvers.stages import stages
 from mtlreg.solvers.working_set import working_set
 
 __all__ = ["SOLVERS", "choose", "reduce"]
 
+WIDEST = 200  # features of the Gram matrices of tasks
+
 SOLVERS = {
     "coordinate_descent": descent.coordinate_descent,
     "fista": fista,
     "newton_cg": newton_cg.newton_cg,
     "prox_newton": newton.prox_newton,
+    "spectral": spectral.spectral,
     "working_set": working_set,
 }
 
@@ -29,8 +33,9 @@ def choose(solver, problem):
 
     Under "auto", working sets for sums over rows and best splits into such (their inner solver is coordinate descent
     for the squared loss, proximal Newton for other losses, FISTA for calibrated problems and for softmax where tasks
-    have their own rows), Newton's method for quadratic penalties, FISTA for every other. A penalty that is not convex
-    is solved in stages, each by the solver given.
+    have their own rows), Newton's method for quadratic penalties, the eigenvectors of a Gram matrix for squared loss
+    and spectral penalties where they are not dear, splitting for the rest where each task has a small Gram matrix,
+    FISTA for every other. A penalty that is not convex is solved in stages, each by the solver given.
     """
     if not problem.penalty.convex:
         return partial(stages, inner=solver)
@@ -39,7 +44,11 @@ def choose(solver, problem):
     if solver == "auto":
         if problem.penalty.row_kernels():
             return working_set
-        return newton_cg.newton_cg if newton_cg.handles(problem) else fista
+        if newton_cg.handles(problem):
+            return newton_cg.newton_cg
+        if spectral.handles(problem) and spectral.pays(problem):
+            return spectral.spectral
+        return splitting.splitting if splitting.handles(problem) else fista
     if solver not in SOLVERS:
         raise ValueError(f"solver={solver!r} is not known: give 'auto' or one of {sorted(SOLVERS)}.")
     if solver == "working_set" and not problem.penalty.row_kernels():
@@ -53,25 +62,39 @@ def choose(solver, problem):
         )
     if solver == "coordinate_descent" and not descent.handles(problem):
         raise ValueError("solver='coordinate_descent' needs squared loss, NumPy arrays and a sum over rows.")
+    if solver == "spectral" and not spectral.handles(problem):
+        raise ValueError(
+            "solver='spectral' needs squared loss, a shared dense X of float64 with the same weights for all tasks, "
+            "and a penalty of the singular values, such as TraceNorm()."
+        )
     return SOLVERS[solver]
 
 
 def reduce(problem):
     """The problem to solve in place of a given one: moments where rows are many and a Gram matrix is cheap.
 
-    Forming the Gram matrix costs as much as ``p / n_columns`` full gradients, which a fit needs anyway.
+    Forming the Gram matrix of shared rows costs as much as ``p / n_columns`` full gradients, which a fit needs anyway;
+    one for each task as much as p.
     """
-    design = problem.design
-    n, p = design.n_rows, design.n_features
-    exact = (
-        problem.losses.quadratic
-        and type(design) is SharedDesign
-        and is_numpy_array(design.X)
-        and problem.weights.shape[1] == 1
-        and all(a is None or a.shape[-1] == 1 for a in (design.centre, design.inverse_scale))
-        and not problem.penalty.null
-    )
-    if not exact or n < 2 * p or p > max(100, 8 * design.n_columns):
+    if not problem.losses.quadratic or problem.penalty.null or not is_numpy_array(problem.design.X):
+        return problem
+    fewer = _fewer_by_task(problem) if isinstance(problem.design, StackedDesign) else _fewer_shared(problem)
+    if not fewer:
         return problem
     reduced = problem.known("reduced", lambda: reduced_problem(problem))
     return reduced.with_penalty(problem.penalty)
+
+
+def _fewer_shared(problem):
+    """Whether moments stand for shared rows, and are worth it."""
+    design = problem.design
+    n, p = design.n_rows, design.n_features
+    return problem.one_gram and n >= 2 * p and p <= max(100, 8 * design.n_columns)
+
+
+def _fewer_by_task(problem):
+    """Whether moments of each task are worth it."""
+    design = problem.design
+    n, p = design.n_rows, design.n_features
+    one_column = design.n_columns == len(design.widths)
+    return one_column and design.dtype == np.float64 and n >= 2 * p * design.n_columns and p <= WIDEST

@@ -18,14 +18,12 @@ from scipy import sparse
 
 from mtlreg.designs import StackedDesign
 from mtlreg.kernels import for_array
-from mtlreg.solvers import gram
+from mtlreg.solvers import gram, support, task_gram
 from mtlreg.solvers._base import check_finite
 
 __all__ = ["Columns", "coordinate_descent", "handles"]
 
 SWEEPS = 5  # between extrapolations
-BLOCK = 32  # rows swept between two matrix products
-FEWEST = 4  # columns for which those pay
 CHECK_EVERY = 2  # extrapolations between certificates
 
 
@@ -58,16 +56,18 @@ def batches(problem, W, free_coefficients):
     """
     columns = _columns(problem)
     kernels = np.array(problem.penalty.row_kernels(), dtype=np.float64)
+    residual = before = None
     while True:
         W, Z = np.array(W, order="C"), free_coefficients()
         parts = W.reshape(len(kernels), *problem.design.shape_w)
-        residual = columns.residual(W, Z)
+        if residual is None or Z is not before:
+            residual, before = columns.residual(W, Z), Z
         iterates = [W.copy()]
         for _ in range(SWEEPS):
             change = columns.sweep(residual, parts, kernels)
             iterates.append(W.copy())
         if change > 0:
-            W = _extrapolated(problem, columns, iterates, residual, Z)
+            W, residual = _ahead(problem, columns, kernels, iterates, residual, Z)
         yield W, change
 
 
@@ -75,15 +75,49 @@ def _columns(problem):
     """How the correlations of the rows are found: kept, block by block, or one at a time."""
     from mtlreg.solvers import weighted
 
-    if gram.handles(problem):
-        return gram.Gram(problem)
+    if task_gram.handles(problem):
+        return task_gram.columns(problem)
     if weighted.handles(problem):
         return weighted.Weighted(problem)
-    return Blocks(problem) if gram.has_gram(problem) and problem.design.n_columns >= FEWEST else Columns(problem)
+    blocks = problem.design.n_columns >= gram.FEWEST
+    if gram.handles(problem):
+        return gram.GramBlocks(problem) if blocks and problem.design.n_features > 2 * gram.BLOCK else gram.Gram(problem)
+    return Blocks(problem) if blocks and gram.has_gram(problem) else Columns(problem)
 
 
-def _extrapolated(problem, columns, iterates, residual, Z):
-    """Anderson's combination of the iterates if its objective is lower than the last one's, else the last one."""
+def _ahead(problem, columns, kernels, iterates, residual, Z):
+    """The best of the last iterate and of what is proposed beyond it, with its residual where known from scratch."""
+
+    def objective(W, state):
+        return columns.loss(state, W) + problem.penalty.value(W)
+
+    proposals = [_newton(columns, kernels, iterates, residual), _anderson(problem, columns, iterates)]
+    reached, best = objective(iterates[-1], residual), (iterates[-1], None)
+    for W in proposals:
+        if W is not None:
+            state = columns.residual(W, Z)  # begins a new account of the free directions
+            value = objective(W, state)
+            if value < reached:
+                reached, best = value, (W, state)
+    return best
+
+
+def _newton(columns, kernels, iterates, residual):
+    """Newton's step on the rows that are not zero, where these have not changed in the last sweep; else None."""
+    W = iterates[-1]
+    if not support.handles(kernels) or not hasattr(columns, "on_rows"):
+        return None
+    rows = for_array(W).active_rows(W)
+    settled = np.array_equal(rows, for_array(W).active_rows(iterates[-2]))
+    if not settled or not len(rows) or not support.pays(len(rows), columns.products):
+        return None
+    _, row, _, ridge, _ = kernels[0]
+    step = support.newton_step(*columns.on_rows(rows, W, residual), W[rows], row, ridge)
+    return None if step is None else W + for_array(W).spread_rows(step, rows, len(W))
+
+
+def _anderson(problem, columns, iterates):
+    """Anderson's combination of the iterates, or None."""
     last = iterates[-1]
     steps = np.stack([(b - a).ravel() for a, b in zip(iterates, iterates[1:], strict=False)])
     gram = (steps @ steps.T).astype(np.float64)
@@ -91,20 +125,15 @@ def _extrapolated(problem, columns, iterates, residual, Z):
     try:
         coefficients = np.linalg.solve(gram, np.ones(len(gram)))
     except np.linalg.LinAlgError:
-        return last
+        return None
     total = coefficients.sum()
     if not np.isfinite(total) or total == 0:
-        return last
+        return None
     coefficients /= total
     candidate = sum(c * W for c, W in zip(coefficients, iterates[1:], strict=True)).astype(last.dtype)
     parts = candidate.reshape(-1, *problem.design.shape_w)  # a view
     parts[columns.positive] = np.maximum(parts[columns.positive], 0)
-
-    def objective(W, state):
-        return columns.loss(state, W) + problem.penalty.value(W)
-
-    reached = objective(last, residual)  # first: `Columns.residual` begins a new account of the free directions
-    return candidate if objective(candidate, columns.residual(candidate, Z)) < reached else last
+    return candidate
 
 
 class Columns:
@@ -205,7 +234,7 @@ class Columns:
             factor = problem.weights if self.root is None else self.root
             r = r + (shift * factor).reshape(r.shape)
         if self.root is not None:
-            return 0.5 * float(np.sum(r * r, dtype=np.float64))
+            return 0.5 * float(np.vdot(r, r) if r.dtype == np.float64 else np.sum(r * r, dtype=np.float64))
         safe = np.where(problem.weights > 0, problem.weights, 1)
         return 0.5 * float(np.sum(r * r / safe, dtype=np.float64))
 
@@ -225,20 +254,22 @@ class Blocks(Columns):
     def __init__(self, problem):
         super().__init__(problem)
         p = problem.design.n_features
-        self.rows = self.data.reshape(p, -1) * self.scale[:, :1]
-        self.slices = [slice(start, min(start + BLOCK, p)) for start in range(0, p, BLOCK)]
-        self.grams = [self.rows[block] @ self.rows[block].T for block in self.slices]
+        self.rows = self.data.reshape(p, -1)
+        self.rows *= self.scale[:, :1]
+        self.grams = np.zeros((-(-p // gram.BLOCK), gram.BLOCK, gram.BLOCK))
+        for block, G in enumerate(self.grams):
+            rows = self.rows[block * gram.BLOCK : (block + 1) * gram.BLOCK]
+            G[: len(rows), : len(rows)] = rows @ rows.T
+        self.products = 2 * self.rows.size * problem.design.n_columns  # in a sweep
+
+    def on_rows(self, rows, W, residual):
+        """Gram matrix of some rows, and their correlations at W."""
+        X = self.rows[rows]
+        return X @ X.T, X @ residual
 
     def sweep(self, residual, parts, kernels):
-        sweep, largest = for_array(residual).sweep_gram, 0.0
-        for block, G in zip(self.slices, self.grams, strict=True):
-            X, W = self.rows[block], np.array(parts[:, block], order="C")
-            change = sweep(G, self.curvature[block], X @ residual, W, kernels)
-            if change > 0:
-                residual -= X.T @ (W - parts[:, block]).sum(axis=0)
-                parts[:, block] = W
-                largest = max(largest, change)
-        return largest
+        arrays = (self.rows, self.grams, self.curvature, residual)
+        return for_array(residual).sweep_blocks(*arrays, parts, kernels)
 
 
 def _without_offset(design):

@@ -10,13 +10,14 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from mtlreg.designs import SharedDesign
 from mtlreg.kernels import for_array
 from mtlreg.solvers._base import check_finite
 
-__all__ = ["Gram", "GramRows", "handles", "share"]
+__all__ = ["Gram", "GramBlocks", "GramRows", "handles", "has_gram", "share", "weighted_columns"]
 
 LARGEST = 3000  # features of a Gram matrix
+BLOCK = 32  # rows swept between two matrix products
+FEWEST = 4  # columns for which those pay
 
 
 def handles(problem):
@@ -27,13 +28,7 @@ def handles(problem):
 def has_gram(problem):
     """Whether there is one Gram matrix for all tasks."""
     design = problem.design
-    return (
-        type(design) is SharedDesign
-        and not sparse.issparse(design.X)
-        and design.dtype == np.float64
-        and problem.weights.shape[1] == 1
-        and all(a is None or a.shape[-1] == 1 for a in (design.centre, design.inverse_scale))
-    )
+    return problem.one_gram and not sparse.issparse(design.X) and design.dtype == np.float64
 
 
 class Gram:
@@ -45,6 +40,7 @@ class Gram:
         self.curvature = np.diag(self.G) * (1 + 1e-12)
         check_finite(float(self.curvature.max(initial=0.0)))
         self.problem = problem
+        self.products = self.G.size * problem.design.n_columns  # in a sweep
         self.positive = np.array([kernel[4] for kernel in problem.penalty.row_kernels()])  # by part
 
     def residual(self, W, Z):
@@ -55,9 +51,31 @@ class Gram:
         """The loss at W, but for a constant."""
         return -0.5 * float(np.sum(self.problem.total(W) * (self.B + Q)))
 
+    def on_rows(self, rows, W, Q):
+        """Gram matrix of some rows, outside which W is zero, and their correlations at W."""
+        G = self.G[np.ix_(rows, rows)]
+        return G, self.B[rows] - G @ W[rows]
+
     def sweep(self, Q, parts, kernels):
         """One sweep, in place; returns the largest change."""
         return for_array(Q).sweep_gram(self.G, self.curvature, Q, parts, kernels)
+
+
+class GramBlocks(Gram):
+    """The same a block of rows at a time: their correlations follow from W, by one matrix product a block."""
+
+    def residual(self, W, Z):
+        """What is the same for every W."""
+        return self.B
+
+    def loss(self, B, W):
+        """The loss at W, but for a constant."""
+        total = self.problem.total(W)
+        return float(np.vdot(total, 0.5 * (self.G @ total) - B))
+
+    def sweep(self, B, parts, kernels):
+        """One sweep, in place; returns the largest change."""
+        return for_array(B).sweep_gram_blocks(self.G, B, self.curvature, BLOCK, parts, kernels)
 
 
 class GramRows:
@@ -83,21 +101,22 @@ class GramRows:
         return self.G[np.ix_(at, at)]
 
     def _add(self, new):
-        columns = self._formed(new)
+        columns = weighted_columns(self.problem, new)
         cross, own = columns @ self.columns.T, columns @ columns.T
         self.G = np.block([[self.G, cross.T], [cross, own]])
         self.columns = np.concatenate([self.columns, columns])
         self.features = np.concatenate([self.features, new])
 
-    def _formed(self, features):
-        """Columns of these features, centred, scaled and weighted: (n_features, n_rows)."""
-        design = self.problem.design
-        columns = np.ascontiguousarray(design.gather(features).T)
-        if design.centre is not None:
-            columns -= design.centre[:, features, 0].T @ design.U.T
-        if design.inverse_scale is not None:
-            columns *= design.inverse_scale[features]
-        return columns * np.sqrt(self.problem.weights[:, 0])
+
+def weighted_columns(problem, features):
+    """Columns of these features, centred, scaled and weighted: (n_features, n_rows)."""
+    design = problem.design
+    columns = np.ascontiguousarray(design.gather(features).T)
+    if design.centre is not None:
+        columns -= design.centre[:, features, 0].T @ design.U.T
+    if design.inverse_scale is not None:
+        columns *= design.inverse_scale[features]
+    return columns * np.sqrt(problem.weights[:, 0])
 
 
 def share(problem, sub, features):

@@ -27,6 +27,8 @@ def check_penalty(penalty, shape=None, seed=0):
       Both only beside ``null_columns``, which change nothing.
     * ``quadratic``, ``smooth_coupling`` and ``null_columns``, where given, are what `value` says. Of a penalty with a
       smooth coupling the other part, ``proximable``, is what is checked.
+    * ``rotation_invariant`` is true only if turning the columns of W leaves ``value`` as it is, ``left_invariant`` only
+      if turning the rows does, and a projection of them does not raise it.
     * ``row_kernels`` and ``row_violations``, where given, agree with the rest.
     * Arguments stay untouched, Fortran order and read-only memory are taken, float32 stays float32,
       ``array_api_strict`` arrays (if installed) give the same; parameters, clones and pickles work as in
@@ -60,6 +62,7 @@ def check_penalty(penalty, shape=None, seed=0):
         check = _Check(penalty.proximable, one, np.random.default_rng(seed))
         check.arguments()
         check.values()
+        check.rotations()
         check.prox()
         check.conjugate()
         check.feasible_scale()
@@ -107,6 +110,21 @@ class _Check:
     def any_beside_null(self, x, scale):
         """Whether x is not zero; where there are null directions, whether it is more than rounding beside them."""
         return np.any(x != 0) if self.null is None else np.any(np.abs(self.orthogonal(x)) > 1e-13 * scale)
+
+    def rotations(self):
+        if self.penalty.rotation_invariant:
+            x, Q = self.inside(self.random()), np.linalg.qr(self.rng.standard_normal((self.shape[1],) * 2))[0]
+            assert_close(
+                self.penalty.value(x @ Q), self.penalty.value(x), 1e-11, f"{self.name}: value after a rotation"
+            )
+        if self.penalty.left_invariant:
+            x, Q = self.inside(self.random()), np.linalg.qr(self.rng.standard_normal((self.shape[0],) * 2))[0]
+            value, part = self.penalty.value(x), Q[:, 1:]
+            assert_close(self.penalty.value(Q @ x), value, 1e-11, f"{self.name}: value after a rotation of the rows")
+            require(
+                self.penalty.value(part @ (part.T @ x)) <= value * (1 + 1e-11),
+                f"{self.name}: a projection of the rows has a larger value",
+            )
 
     def spread(self, V):
         return np.broadcast_to(V, (self.parts, *self.shape)) if self.parts else V

@@ -18,7 +18,7 @@ from numba import njit
 
 from mtlreg.kernels.cpu.rows import shrink_row
 
-__all__ = ["sweep_gram", "sweep_rows"]
+__all__ = ["sweep_blocks", "sweep_gram", "sweep_gram_blocks", "sweep_rows"]
 
 MAX_TURNS = 10  # of the parts of W in one visit of a row
 SETTLED = 0.01  # share of a visit's squared changes, below which the parts have settled
@@ -161,19 +161,72 @@ def sweep_gram(G, curvature, Q, W, kernels):
 
     ``G`` (p, p) is the Gram matrix; the other arguments and the result are those of `sweep_rows`.
     """
-    _, p, n_columns = W.shape
+    return _sweep_gram(G, curvature, Q, W, kernels, 0)
+
+
+@njit(cache=True)
+def sweep_blocks(X, grams, curvature, R, W, kernels):
+    """Sweep once over the rows of W, a block at a time, updating W and the residual R (n_rows, n_columns) in place.
+
+    ``X`` (p, n_rows) holds the columns of the design, ``grams`` (n_blocks, size, size) the Gram matrices of so many of
+    them each; the other arguments and the result are those of `sweep_rows`.
+    """
+    n_parts, p, n_columns = W.shape
+    size = grams.shape[1]
+    largest = 0.0
+    before = np.empty((size, n_columns), dtype=W.dtype)
+    for b in range(grams.shape[0]):
+        start, stop = b * size, min((b + 1) * size, p)
+        rows, moved = X[start:stop], before[: stop - start]
+        moved[:] = 0
+        for k in range(n_parts):
+            moved -= W[k, start:stop]
+        change = _sweep_gram(grams[b], curvature[start:stop], np.dot(rows, R), W, kernels, start)
+        if change > 0:
+            largest = max(largest, change)
+            for k in range(n_parts):
+                moved += W[k, start:stop]
+            R -= np.dot(rows.T, moved)
+    return largest
+
+
+@njit(cache=True)
+def sweep_gram_blocks(G, B, curvature, size, W, kernels):
+    """Sweep once over the rows of W, ``size`` rows at a time, updating W in place.
+
+    The correlations ``B - G W`` of a block are computed when it is visited; ``B`` (p, n_columns) is theirs at W = 0.
+    The other arguments and the result are those of `sweep_rows`.
+    """
+    n_parts, p, n_columns = W.shape
+    largest = 0.0
+    total = W[0] if n_parts == 1 else W.sum(axis=0)
+    for start in range(0, p, size):
+        stop = min(start + size, p)
+        rows = G[start:stop]
+        Q = B[start:stop] - np.dot(rows, total)
+        change = _sweep_gram(rows[:, start:stop].copy(), curvature[start:stop], Q, W, kernels, start)
+        largest = max(largest, change)
+        if n_parts > 1:
+            total[start:stop] = W[:, start:stop].sum(axis=0)
+    return largest
+
+
+@njit(cache=True)
+def _sweep_gram(G, curvature, Q, W, kernels, start):
+    """`sweep_gram` over the rows of W from ``start`` on, as many as Q has."""
+    n_columns = W.shape[2]
     v = np.empty(n_columns, dtype=W.dtype)
     moved = np.empty(n_columns, dtype=W.dtype)
     largest = 0.0
-    for j in range(p):
+    for j in range(Q.shape[0]):
         L = curvature[j]
         if L <= 0:
-            W[:, j, :] = 0
+            W[:, start + j, :] = 0
             continue
-        change = _solve_row(j, L, Q[j], W, kernels, moved, v)
+        change = _solve_row(start + j, L, Q[j], W, kernels, moved, v)
         if change > 0:
             largest = max(largest, L * change)
-            for i in range(p):
+            for i in range(Q.shape[0]):
                 x = G[j, i]
                 for c in range(n_columns):
                     Q[i, c] -= x * moved[c]

@@ -57,7 +57,9 @@ def row_violation(V, entry, row, q, positive=False):
 
 def row_feasible_scale(V, entry, row, q, positive=False):
     """Largest feasible scale in [0, 1]; see `mtlreg.kernels.generic.rows.row_feasible_scale`."""
-    return generic.feasible_scale(V, entry, row, q, positive, row_violation, row_alpha_max)
+    eps = float(np.finfo(V.dtype).eps)
+    row = min(float(row), float(np.finfo(V.dtype).max))
+    return _feasible_scale(_plain(V), float(entry), row, generic.dual_exponent(float(q)), bool(positive), eps)
 
 
 def row_alpha_max(V, entry_ratio, q, positive=False):
@@ -122,14 +124,17 @@ def _soft(x, entry, positive):
 def _soft_norm(v, entry, q, positive):
     """Norm ``||soft(v, entry)||_q``."""
     total = 0.0
-    if q == 1.0 or q == 2.0:
+    if q == 2.0 and entry == 0.0 and not positive:  # the common case, without a branch in the loop
+        for k in range(v.size):
+            total += v[k] * v[k]
+    elif q == 1.0 or q == 2.0:
         for k in range(v.size):
             a = _soft(v[k], entry, positive)
             total += a if q == 1.0 else a * a
         if q == 1.0:
             return total
-        if SAFE_LOW < total < SAFE_HIGH:
-            return math.sqrt(total)
+    if q == 2.0 and SAFE_LOW < total < SAFE_HIGH:
+        return math.sqrt(total)
     top = 0.0
     for k in range(v.size):
         a = _soft(v[k], entry, positive)
@@ -239,6 +244,34 @@ def _two_powers(a, first, power, m):
     if m * power * y > a:
         y = (a - first * x) / power
     return x, y, first + m * power * p
+
+
+@njit(cache=True)
+def _feasible_scale(V, entry, row, dual, positive, eps):
+    if not _exceeds(V, 1.0, entry, row, dual, positive):
+        return 1.0
+    total = entry + row
+    if total == 0.0:
+        return 0.0
+    # soft(s v, entry) = s soft(v, entry / s): the scale is inverse to the dual norm, up to rounding
+    scale = min(1.0, total / _alpha_max(V, entry / total, dual, positive))
+    step = eps
+    while _exceeds(V, scale, entry, row, dual, positive):
+        scale *= 1.0 - step
+        step *= 2.0
+    return scale
+
+
+@njit(cache=True)
+def _exceeds(V, scale, entry, row, dual, positive):
+    """Whether a row of ``scale V`` violates its constraint."""
+    v = np.empty_like(V[0]) if len(V) else np.empty(0, V.dtype)
+    for j in range(V.shape[0]):
+        for k in range(v.size):
+            v[k] = scale * V[j, k]
+        if _soft_norm(v, entry, dual, positive) > row:
+            return True
+    return False
 
 
 @njit(cache=True)
