@@ -8,7 +8,7 @@ these are minimised out before anything is measured against W = 0, and a dual po
 from __future__ import annotations
 
 from mtlreg.solvers._base import State
-from mtlreg.solvers.newton import second_derivatives
+from mtlreg.solvers.curvature import second_derivatives
 from mtlreg.solvers.newton_cg import Model, conjugate_gradients, newton_steps
 
 __all__ = ["CommonDirections"]

@@ -356,6 +356,8 @@ def inside_span(squares, raw):
 def pinv_psd(H):
     """Pseudo-inverse of a stack of symmetric positive semidefinite matrices."""
     xp = array_namespace(H)
+    if H.shape[-1] == 1:  # an intercept alone
+        return xp.where(H > 0, 1 / xp.where(H > 0, H, xp.ones_like(H)), xp.zeros_like(H))
     values, vectors = xp.linalg.eigh(H)
     floor = xp.max(values, axis=-1, keepdims=True) * (H.shape[-1] * xp.finfo(H.dtype).eps * 4)
     keep = values > xp.clip(floor, min=0.0)

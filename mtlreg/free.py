@@ -103,18 +103,27 @@ class FreeDirections:
         A label whose derivative is at the edge of the conjugate's domain has ``l'' = 0``, or nearly, and so stays in
         it: a change common to all labels, as that of `project`, would push it out.
         """
-        xp = array_namespace(u)
-        still = xp.zeros(sum(b.shape[0] for b in self._by_group(self.zero[0, :])), dtype=u.dtype)
-        for _ in range(2):
-            moved = self.predictor(self._newton_step(eta, self.gradient(u), still))
+        project = self.projection(eta)
+        return project(project(u))  # the second pass removes the rounding of the first
+
+    def projection(self, eta):
+        """One pass of `project_inside` at predictors ``eta``, as a function of u."""
+        xp = array_namespace(eta)
+        still = xp.zeros(sum(b.shape[0] for b in self._by_group(self.zero[0, :])), dtype=eta.dtype)
+        inverses, hessians = self._inverses(eta, still), []
+        for s in self.losses.segments:
+            hessians.append(s.loss.hessian(self.y[..., s.labels], split_columns(eta[..., s.columns], s.n_columns)))
+
+        def project(u):
+            moved = self.predictor(self._solved(inverses, self.gradient(u)))
             parts = []
-            for s in self.losses.segments:
+            for s, h in zip(self.losses.segments, hessians, strict=True):
                 step = split_columns(moved[..., s.columns], s.n_columns)
-                h = s.loss.hessian(self.y[..., s.labels], split_columns(eta[..., s.columns], s.n_columns))
-                change = h * step if s.n_columns == 1 else xp.sum(h * step[..., None, :], axis=-1)
+                change = h * step if s.n_columns == 1 else (h @ step[..., None])[..., 0]
                 parts.append(xp.reshape(change, (*eta.shape[:-1], -1)))
-            u = u + self._column_weights * (parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1))
-        return u
+            return u + self._column_weights * (parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1))
+
+        return project
 
     def solve(self, eta, Z):
         """The minimising Z for predictors ``eta``, started at ``Z``, but for rounding; also ``converged`` (bool)."""
@@ -183,18 +192,27 @@ class FreeDirections:
         return value, gradient, xp.concat([xp.max(block, axis=1) for block in self._by_group(excess)])
 
     def _newton_step(self, eta, gradient, damping):
-        xp = array_namespace(eta)
-        k = self.design.U.shape[1]
-        steps, at = [], 0
-        for s, columns, bound in zip(self.losses.segments, self._slices, self._bounds, strict=True):
+        return self._solved(self._inverses(eta, damping), gradient)
+
+    def _inverses(self, eta, damping):
+        """Inverses of the damped Newton systems, a stack for each segment."""
+        inverses, at = [], 0
+        for s, bound in zip(self.losses.segments, self._bounds, strict=True):
             H = self._hessian(s, eta)
-            n_groups, size = H.shape[0], H.shape[1]
-            mu = damping[at : at + n_groups][:, None, None]
-            at += n_groups
-            H = H + mu * (H if bound is None else bound)
+            mu = damping[at : at + H.shape[0]][:, None, None]
+            at += H.shape[0]
+            inverses.append(pinv_psd(H + mu * (H if bound is None else bound)))
+        return inverses
+
+    def _solved(self, inverses, gradient):
+        """The Newton step for a gradient."""
+        xp = array_namespace(gradient)
+        k, steps = self.design.U.shape[1], []
+        for s, columns, inverse in zip(self.losses.segments, self._slices, inverses, strict=True):
+            n_groups, size = inverse.shape[0], inverse.shape[1]
             g = xp.reshape(gradient[:, columns], (k, n_groups, s.n_columns))
             g = xp.reshape(xp.permute_dims(g, (1, 0, 2)), (n_groups, size, 1))
-            d = xp.reshape(-(pinv_psd(H) @ g), (n_groups, k, s.n_columns))
+            d = xp.reshape(-(inverse @ g), (n_groups, k, s.n_columns))
             steps.append(xp.reshape(xp.permute_dims(d, (1, 0, 2)), (k, n_groups * s.n_columns)))
         return xp.concat(steps, axis=1)
 

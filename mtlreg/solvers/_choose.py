@@ -32,10 +32,10 @@ def choose(solver, problem):
     """The solver for a problem.
 
     Under "auto", working sets for sums over rows and best splits into such (their inner solver is coordinate descent
-    for the squared loss, proximal Newton for other losses with one column a label, FISTA for softmax and calibrated
-    problems), Newton's method for quadratic penalties, the eigenvectors of a Gram matrix for squared loss and spectral
-    penalties where they are not dear, splitting for the rest where each task has a small Gram matrix, FISTA for every
-    other. A penalty that is not convex is solved in stages, each by the solver given.
+    for the squared loss, proximal Newton for other losses, FISTA for calibrated problems and for softmax where tasks
+    have their own rows), Newton's method for quadratic penalties, the eigenvectors of a Gram matrix for squared loss
+    and spectral penalties where they are not dear, splitting for the rest where each task has a small Gram matrix,
+    FISTA for every other. A penalty that is not convex is solved in stages, each by the solver given.
     """
     if not problem.penalty.convex:
         return partial(stages, inner=solver)
@@ -57,7 +57,8 @@ def choose(solver, problem):
         raise ValueError("solver='newton_cg' needs losses other than softmax and a quadratic penalty.")
     if solver == "prox_newton" and not newton.handles(problem):
         raise ValueError(
-            "solver='prox_newton' needs losses other than softmax and 'calibrated', NumPy arrays and a sum over rows."
+            "solver='prox_newton' needs a loss other than 'calibrated', NumPy arrays and a sum over rows; for softmax, "
+            "rows that all tasks share."
         )
     if solver == "coordinate_descent" and not descent.handles(problem):
         raise ValueError("solver='coordinate_descent' needs squared loss, NumPy arrays and a sum over rows.")

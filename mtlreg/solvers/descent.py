@@ -73,8 +73,12 @@ def batches(problem, W, free_coefficients):
 
 def _columns(problem):
     """How the correlations of the rows are found: kept, block by block, or one at a time."""
+    from mtlreg.solvers import weighted
+
     if task_gram.handles(problem):
         return task_gram.columns(problem)
+    if weighted.handles(problem):
+        return weighted.Weighted(problem)
     blocks = problem.design.n_columns >= gram.FEWEST
     if gram.handles(problem):
         return gram.GramBlocks(problem) if blocks and problem.design.n_features > 2 * gram.BLOCK else gram.Gram(problem)

@@ -18,7 +18,8 @@ from array_api_compat import array_namespace
 from scipy import sparse
 
 from mtlreg.designs import SharedDesign
-from mtlreg.solvers.newton import BLIND_STEPS, line_search, rounding_of, second_derivatives
+from mtlreg.solvers.curvature import second_derivatives
+from mtlreg.solvers.line_search import BLIND_STEPS, line_search, rounding_of
 
 __all__ = ["Model", "conjugate_gradients", "handles", "newton_cg", "newton_steps"]
 

@@ -67,7 +67,7 @@ def _begun(method, problem, state, **settings):
 
 
 def inner_solver(problem):
-    """What solves the subproblems: sweeps for squared loss, Newton for other scalar losses, FISTA for the rest."""
+    """What solves the subproblems: sweeps for squared loss, proximal Newton for other losses, FISTA for the rest."""
     if descent.handles(problem):
         return descent.coordinate_descent
     return newton.prox_newton if newton.handles(problem) else fista
