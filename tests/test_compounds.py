@@ -19,7 +19,8 @@ from mtlreg import (
 )
 from mtlreg.solvers import solve
 from mtlreg.solvers._choose import choose
-from mtlreg.solvers.descent import Columns, batches, coordinate_descent
+from mtlreg.solvers.columns import Columns
+from mtlreg.solvers.descent import batches, coordinate_descent
 from mtlreg.solvers.fista import fista
 from mtlreg.solvers.newton import prox_newton
 from mtlreg.solvers.working_set import inner_solver, working_set

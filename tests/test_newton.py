@@ -11,7 +11,7 @@ from mtlreg.penalties import L1, L21, InfimalConvolution, L1Linf, L1Lq, SparseGr
 from mtlreg.problem import Problem
 from mtlreg.solvers import solve, weighted
 from mtlreg.solvers.curvature import Curvature
-from mtlreg.solvers.descent import Columns
+from mtlreg.solvers.columns import Columns
 from mtlreg.solvers.newton import handles
 from mtlreg.solvers.pieces import Piece, support_direction
 from mtlreg.task_losses import Segment, TaskLosses

@@ -10,7 +10,7 @@ from mtlreg.losses import Squared
 from mtlreg.penalties import L1, L21, InfimalConvolution, L1Linf, SparseGroup
 from mtlreg.problem import Problem
 from mtlreg.solvers import gram
-from mtlreg.solvers.descent import Blocks, Columns
+from mtlreg.solvers.columns import Blocks, Columns
 from mtlreg.task_losses import Segment, TaskLosses
 
 PENALTIES = [

@@ -54,7 +54,7 @@ _COMMON = {
     "solver": (
         "auto",
         """solver : {"auto", "working_set", "coordinate_descent", "prox_newton", "newton_cg", "spectral", "fista"}
-    "auto" chooses by penalty and loss.""",
+    "auto" chooses by penalty, loss and shape of the data; see the user guide.""",
     ),
     "tol": (
         1e-6,

@@ -11,7 +11,7 @@ from scipy import sparse
 from mtlreg.designs import SharedDesign, row_chunks
 from mtlreg.kernels import for_array
 from mtlreg.solvers._base import check_finite
-from mtlreg.solvers.descent import Columns
+from mtlreg.solvers.columns import Columns
 
 __all__ = ["Weighted", "handles", "share"]
 

@@ -31,19 +31,12 @@ def _correlate(j, data, indices, indptr, starts, R, g):
     n_columns = g.shape[0]
     g[:] = 0
     if starts.shape[0]:
-        if indices.shape[0]:
-            c = 0
-            for at in range(lo, hi):
-                i = indices[at]
-                while i >= starts[c + 1]:
-                    c += 1
-                g[c] += data[at] * R[i, 0]
-        else:
-            for c in range(n_columns):
-                s = g[c]
-                for i in range(starts[c], starts[c + 1]):
-                    s += data[lo + i] * R[i, 0]
-                g[c] = s
+        c = 0
+        for at in range(lo, hi):
+            i = indices[at]
+            while i >= starts[c + 1]:
+                c += 1
+            g[c] += data[at] * R[i, 0]
         return
     for at in range(lo, hi):
         i = indices[at] if indices.shape[0] else at - lo
@@ -58,17 +51,12 @@ def _subtract(j, data, indices, indptr, starts, M, R, d):
     lo, hi = indptr[j], indptr[j + 1]
     n_columns = d.shape[0]
     if starts.shape[0]:
-        if indices.shape[0]:
-            c = 0
-            for at in range(lo, hi):
-                i = indices[at]
-                while i >= starts[c + 1]:
-                    c += 1
-                R[i, 0] -= data[at] * d[c]
-        else:
-            for c in range(n_columns):
-                for i in range(starts[c], starts[c + 1]):
-                    R[i, 0] -= data[lo + i] * d[c]
+        c = 0
+        for at in range(lo, hi):
+            i = indices[at]
+            while i >= starts[c + 1]:
+                c += 1
+            R[i, 0] -= data[at] * d[c]
         return
     masked = M.shape[0] > 1
     for at in range(lo, hi):
@@ -114,7 +102,7 @@ def sweep_rows(data, indices, indptr, starts, M, R, S, K, A, scale, curvature, W
     Parameters
     ----------
     data, indices, indptr : the columns x_j one after another; ``indices`` empty: dense, every row stored.
-    starts : rows of each task for stacked data, else empty.
+    starts : rows of each task for stacked data, which is sparse here, else empty.
     M : label weights (n_rows, n_columns), or a row of ones.
     S, K, A : (k, n_columns), (p, k, n_columns), (p, k, n_columns): free directions that are not in the columns.
     scale : (p, n_columns) column scale. curvature : (p,) bounds L_j.
