@@ -10,8 +10,8 @@ from mtlreg.losses import Squared, as_loss
 from mtlreg.penalties import L1, L21, InfimalConvolution, L1Linf, L1Lq, SparseGroup
 from mtlreg.problem import Problem
 from mtlreg.solvers import solve, weighted
-from mtlreg.solvers.curvature import Curvature
 from mtlreg.solvers.columns import Columns
+from mtlreg.solvers.curvature import Curvature
 from mtlreg.solvers.newton import handles
 from mtlreg.solvers.pieces import Piece, support_direction
 from mtlreg.task_losses import Segment, TaskLosses

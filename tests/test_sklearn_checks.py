@@ -142,7 +142,7 @@ def test_task_column_under_every_name(estimator, check):
 @parametrize_with_checks(
     [
         PathSearchCV(BlockSparseRegressor(), alphas=2, eps=0.1, cv=2),
-        PathSearchCV(BlockSparseClassifier(), alphas=2, eps=0.1, cv=2),
+        PathSearchCV(BlockSparseClassifier(tol=1e-10), alphas=2, eps=0.1, cv=2),
         PathSearchCV(MultiTaskRegressor(), alphas=2, eps=0.1, cv=2, rule="1se"),
     ]
 )

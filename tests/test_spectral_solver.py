@@ -16,6 +16,7 @@ from mtlreg.solvers.fista import fista
 from mtlreg.solvers.gram import weighted_columns
 from mtlreg.solvers.majorised import MajorisedProblem
 from mtlreg.solvers.spectral import Basis, handles, spectral
+from mtlreg.solvers.splitting import splitting
 from mtlreg.task_losses import Segment, TaskLosses
 from mtlreg.testing import check_solver
 
@@ -286,7 +287,7 @@ def test_who_is_handled():
     ]
     for problem in others:
         assert not handles(problem)
-        assert choose("auto", problem) is fista
+        assert choose("auto", problem) is (splitting if isinstance(problem.design, StackedDesign) else fista)
         with pytest.raises(ValueError, match="solver='spectral' needs"):
             choose("spectral", problem)
     assert not handles(make_problem(X, Y, L21(0.1)))

@@ -24,6 +24,7 @@ def applies(problem):
     return (
         problem.design.n_columns > problem.design.n_rows
         and problem.losses.quadratic
+        and problem.separable
         and problem.one_gram
         and problem.penalty.rotation_invariant
     )

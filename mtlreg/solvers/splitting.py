@@ -36,7 +36,7 @@ RANK = 1e-10  # of the largest eigenvalue of a Gram matrix
 
 
 def handles(problem):
-    """Whether the method applies: squared loss on few dense features and equally many rows of each task, no more."""
+    """Whether the method applies: squared loss on few dense features and equally many rows of each task, no fewer."""
     design = problem.design
     return (
         problem.losses.quadratic
@@ -47,8 +47,8 @@ def handles(problem):
         and design.U is None
         and design.inverse_scale is None
         and design.n_columns == len(design.widths)
-        and len(set(np.diff(design.starts).tolist())) == 1
-        and design.n_features <= WIDEST
+        and len(heights := set(np.diff(design.starts).tolist())) == 1
+        and design.n_features <= min(WIDEST, *heights)
     )
 
 
