@@ -142,9 +142,13 @@ class Blocks(Columns):
         self.products = 2 * self.rows.size * problem.design.n_columns  # in a sweep
 
     def on_rows(self, rows, W, residual):
-        """Gram matrix of some rows, and their correlations at W."""
+        """Product with the Gram matrix of some rows, and their correlations at W."""
         X = self.rows[rows]
-        return X @ X.T, X @ residual
+        return lambda S: X @ (X.T @ S), X @ residual
+
+    def products_on(self, n_rows):
+        """Number of multiplications in a product of `on_rows`."""
+        return 2 * n_rows * self.rows.shape[1] * self.problem.design.n_columns
 
     def sweep(self, residual, parts, kernels):
         arrays = (self.rows, self.grams, self.curvature, residual)

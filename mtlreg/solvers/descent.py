@@ -52,6 +52,7 @@ def batches(problem, W, free_coefficients):
     """
     side = loss_side(problem)
     kernels = np.array(problem.penalty.row_kernels(), dtype=np.float64)
+    steps = support.SupportSteps(side, kernels)
     residual = before = None
     while True:
         W, Z = np.array(W, order="C"), free_coefficients()
@@ -63,7 +64,7 @@ def batches(problem, W, free_coefficients):
             change = side.sweep(residual, parts, kernels)
             iterates.append(W.copy())
         if change > 0:
-            W, residual = _ahead(problem, side, kernels, iterates, residual, Z)
+            W, residual = _ahead(problem, side, steps, iterates, residual, Z)
         yield W, change
 
 
@@ -79,13 +80,13 @@ def loss_side(problem):
     return columns.Blocks(problem) if blocks and gram.has_gram(problem) else columns.Columns(problem)
 
 
-def _ahead(problem, side, kernels, iterates, residual, Z):
+def _ahead(problem, side, steps, iterates, residual, Z):
     """The best of the last iterate and of what is proposed beyond it, with its residual where known from scratch."""
 
     def objective(W, state):
         return side.loss(state, W) + problem.penalty.value(W)
 
-    proposals = [_newton(side, kernels, iterates, residual), _anderson(problem, side, iterates)]
+    proposals = [steps.proposal(iterates, residual), _anderson(problem, side, iterates)]
     reached, best = objective(iterates[-1], residual), (iterates[-1], None)
     for W in proposals:
         if W is not None:
@@ -94,20 +95,6 @@ def _ahead(problem, side, kernels, iterates, residual, Z):
             if value < reached:
                 reached, best = value, (W, state)
     return best
-
-
-def _newton(side, kernels, iterates, residual):
-    """Newton's step on the rows that are not zero, where these have not changed in the last sweep; else None."""
-    W = iterates[-1]
-    if not support.handles(kernels) or not hasattr(side, "on_rows"):
-        return None
-    rows = for_array(W).active_rows(W)
-    settled = np.array_equal(rows, for_array(W).active_rows(iterates[-2]))
-    if not settled or not len(rows) or not support.pays(len(rows), side.products):
-        return None
-    _, row, _, ridge, _ = kernels[0]
-    step = support.newton_step(*side.on_rows(rows, W, residual), W[rows], row, ridge)
-    return None if step is None else W + for_array(W).spread_rows(step, rows, len(W))
 
 
 def _anderson(problem, side, iterates):

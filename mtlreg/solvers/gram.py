@@ -52,9 +52,13 @@ class Gram:
         return -0.5 * float(np.sum(self.problem.total(W) * (self.B + Q)))
 
     def on_rows(self, rows, W, Q):
-        """Gram matrix of some rows, outside which W is zero, and their correlations at W."""
+        """Product with the Gram matrix of some rows, outside which W is zero, and their correlations at W."""
         G = self.G[np.ix_(rows, rows)]
-        return G, self.B[rows] - G @ W[rows]
+        return lambda S: G @ S, self.B[rows] - G @ W[rows]
+
+    def products_on(self, n_rows):
+        """Number of multiplications in a product of `on_rows`."""
+        return n_rows**2 * self.B.shape[1]
 
     def sweep(self, Q, parts, kernels):
         """One sweep, in place; returns the largest change."""
