@@ -65,7 +65,7 @@ class CalibratedProblem(Problem):
         (segment,) = self.losses.segments
         return self.design.group_sums(ones, xp.astype(per_label, xp.float64), segment)[0, :]
 
-    def _spread(self, per_task):
+    def by_label(self, per_task):
         """One number a task as it multiplies a label array."""
         return self.design.apply(self._ones, self.xp.astype(per_task, self.design.dtype)[None, :])
 
@@ -95,11 +95,11 @@ class CalibratedProblem(Problem):
         roots = self.roots(point.eta)
         sigma = self.xp.maximum(roots, self.floor)
         value = float(self.xp.sum(roots * (roots / sigma) + sigma)) / 2
-        return Point(value, point.Z, point.u / self._spread(sigma), point.eta)
+        return Point(value, point.Z, point.u / self.by_label(sigma), point.eta)
 
     def curvature(self, eta):
         """``v / sigma_t`` at ``eta``: that of a quadratic function which touches there and lies above everywhere."""
-        return self.weights / self._spread(self.noise(eta))
+        return self.weights / self.by_label(self.noise(eta))
 
     def bend(self, point, share=1.0):
         """A share of what the second derivative at a point is less than `curvature`: a function of a label array.
@@ -108,7 +108,7 @@ class CalibratedProblem(Problem):
         """
         roots = self.roots(point.eta)
         factor = self.xp.where(roots > self.floor, share / self.xp.maximum(roots, self.floor), 0.0)
-        return lambda a: point.u * self._spread(factor * self._by_task(point.u * a))
+        return lambda a: point.u * self.by_label(factor * self._by_task(point.u * a))
 
     def _is_fitted_at_zero(self):
         return bool(self.xp.all(self._fitted(self.null.eta)))

@@ -9,7 +9,7 @@ from array_api_compat import is_numpy_array
 
 from mtlreg.designs import StackedDesign
 from mtlreg.moments import reduced_problem
-from mtlreg.solvers import descent, newton, newton_cg, spectral, splitting
+from mtlreg.solvers import concomitant, descent, newton, newton_cg, spectral, splitting
 from mtlreg.solvers.fista import fista
 from mtlreg.solvers.stages import stages
 from mtlreg.solvers.working_set import working_set
@@ -35,13 +35,16 @@ def choose(solver, problem):
     for the squared loss, proximal Newton for other losses, FISTA for calibrated problems and for softmax where tasks
     have their own rows), Newton's method for quadratic penalties, the eigenvectors of a Gram matrix for squared loss
     and spectral penalties where they are not dear, splitting for the rest where each task has a small Gram matrix,
-    FISTA for every other. A penalty that is not convex is solved in stages, each by the solver given.
+    FISTA for every other. Calibrated problems with rows enough are solved in turns, each so. A penalty that is not
+    convex is solved in stages, each by the solver given.
     """
     if not problem.penalty.convex:
         return partial(stages, inner=solver)
     if callable(solver):
         return solver
     if solver == "auto":
+        if concomitant.handles(problem) and not newton_cg.handles(problem):
+            return concomitant.concomitant
         if problem.penalty.row_kernels():
             return working_set
         if newton_cg.handles(problem):
