@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from mtlreg import BlockSparseRegressor
+from mtlreg import BlockSparseRegressor, MultiTaskRegressor
 from mtlreg.designs import SharedDesign
 from mtlreg.losses import Squared
 from mtlreg.penalties import L1, L21, InfimalConvolution, L1Linf, SparseGroup
@@ -80,3 +80,15 @@ def test_a_fit_with_sets_larger_and_smaller_than_the_rows(n):
         slow = BlockSparseRegressor(alpha, tol=1e-9, solver="fista", max_iter=10**6).fit(X, Y)
         assert fit.converged_ and slow.converged_
         assert_allclose(fit.objective_, slow.objective_, rtol=1e-8)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES, ids=str)
+def test_blocks_in_single_precision(penalty):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 150)).astype(np.float32)
+    Y = (X[:, :5] @ rng.standard_normal((5, 6)) + rng.standard_normal((40, 6))).astype(np.float32)
+    model = MultiTaskRegressor(penalty, tol=1e-5).fit(X, Y)
+    double = MultiTaskRegressor(penalty, tol=1e-9).fit(X.astype(float), Y.astype(float))
+    assert model.coef_.dtype == np.float32
+    assert model.converged_
+    assert_allclose(model.objective_, double.objective_, rtol=1e-4)

@@ -14,9 +14,15 @@ from scipy import sparse
 from mtlreg.designs import StackedDesign
 from mtlreg.kernels import for_array
 from mtlreg.solvers._base import check_finite
-from mtlreg.solvers.gram import BLOCK
+from mtlreg.solvers.gram import BLOCK, FEWEST
 
-__all__ = ["Blocks", "Columns"]
+__all__ = ["Blocks", "Columns", "has_blocks"]
+
+
+def has_blocks(problem):
+    """Whether dense columns are the same for all tasks, and these enough for matrix products."""
+    design = problem.design
+    return problem.one_gram and not sparse.issparse(design.X) and design.n_columns >= FEWEST
 
 
 class Columns:
@@ -135,7 +141,7 @@ class Blocks(Columns):
         p = problem.design.n_features
         self.rows = self.data.reshape(p, -1)
         self.rows *= self.scale[:, :1]
-        self.grams = np.zeros((-(-p // BLOCK), BLOCK, BLOCK))
+        self.grams = np.zeros((-(-p // BLOCK), BLOCK, BLOCK), self.rows.dtype)
         for block, G in enumerate(self.grams):
             rows = self.rows[block * BLOCK : (block + 1) * BLOCK]
             G[: len(rows), : len(rows)] = rows @ rows.T

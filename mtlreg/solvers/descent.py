@@ -74,10 +74,9 @@ def loss_side(problem):
         return task_gram.columns(problem)
     if weighted.handles(problem):
         return weighted.Weighted(problem)
-    blocks = problem.design.n_columns >= gram.FEWEST
     if gram.handles(problem):
-        return gram.GramBlocks(problem) if blocks and problem.design.n_features > 2 * gram.BLOCK else gram.Gram(problem)
-    return columns.Blocks(problem) if blocks and gram.has_gram(problem) else columns.Columns(problem)
+        return gram.GramBlocks(problem) if gram.pays_in_blocks(problem) else gram.Gram(problem)
+    return columns.Blocks(problem) if columns.has_blocks(problem) else columns.Columns(problem)
 
 
 def _ahead(problem, side, steps, iterates, residual, Z):

@@ -13,7 +13,7 @@ from scipy import sparse
 from mtlreg.kernels import for_array
 from mtlreg.solvers._base import check_finite
 
-__all__ = ["Gram", "GramBlocks", "GramRows", "handles", "has_gram", "share", "weighted_columns"]
+__all__ = ["Gram", "GramBlocks", "GramRows", "handles", "has_gram", "pays_in_blocks", "share", "weighted_columns"]
 
 LARGEST = 3000  # features of a Gram matrix
 BLOCK = 32  # rows swept between two matrix products
@@ -29,6 +29,11 @@ def has_gram(problem):
     """Whether there is one Gram matrix for all tasks."""
     design = problem.design
     return problem.one_gram and not sparse.issparse(design.X) and design.dtype == np.float64
+
+
+def pays_in_blocks(problem):
+    """Whether features and columns are enough for matrix products."""
+    return problem.design.n_columns >= FEWEST and problem.design.n_features > 2 * BLOCK
 
 
 class Gram:
