@@ -40,7 +40,7 @@ class Penalty(BaseEstimator):
     convex: bool = True
     #: Whether Omega depends on W by W'W alone and grows with it, so that a rotation of the features changes nothing.
     left_invariant: bool = False
-    #: q of a penalty that is ``alpha / q`` times the trace norm to the power q (1 or 2), or that and a ridge; else None.
+    #: q of a penalty that is ``alpha / q`` times the q-th power of the trace norm, q 1 or 2 (and a ridge); else None.
     trace_power: int | None = None
 
     def value(self, W):
