@@ -23,6 +23,7 @@ from mtlreg.solvers.columns import Columns
 from mtlreg.solvers.descent import batches, coordinate_descent
 from mtlreg.solvers.fista import fista
 from mtlreg.solvers.newton import prox_newton
+from mtlreg.solvers.task_gram import TaskColumns
 from mtlreg.solvers.working_set import inner_solver, working_set
 from mtlreg.testing import check_solver, sample_problem
 
@@ -233,17 +234,18 @@ def test_objective_never_rises(penalty, stacked):
     assert (np.diff(values) <= 1e-14 * values[0]).all()
 
 
+@pytest.mark.parametrize("stacked", [False, True])
 @every_penalty
-def test_residual_is_that_of_the_sum(penalty):
-    problem = sweeps(penalty, stacked=True)
-    columns = Columns(problem)
+def test_residual_is_that_of_the_sum(penalty, stacked):
+    problem = sweeps(penalty, stacked=stacked)
+    side = TaskColumns(problem) if stacked else Columns(problem)
     x = problem.zero
-    residual = columns.residual(x, problem.null.Z)
+    residual = side.residual(x, problem.null.Z)
     kernels = np.array(problem.penalty.row_kernels(), dtype=float)
     for _ in range(3):
-        columns.sweep(residual, x, kernels)
+        side.sweep(residual, x, kernels)
     assert x.any()
-    assert_allclose(residual, columns.residual(x, problem.null.Z), atol=1e-14)
+    assert_allclose(residual, side.residual(x, problem.null.Z), atol=1e-14)
 
 
 @every_penalty
