@@ -19,7 +19,9 @@ from mtlreg.problem import Problem
 from mtlreg.solvers._base import check_finite
 from mtlreg.task_losses import Segment, TaskLosses
 
-__all__ = ["Moments", "reduced_problem"]
+__all__ = ["Moments", "pays_by_task", "reduced_problem"]
+
+WIDEST = 200  # features of the Gram matrices of tasks
 
 
 @dataclass
@@ -219,6 +221,13 @@ def reduced_problem(problem):
     reduced = _triangles if isinstance(problem.design, StackedDesign) else _gram_rows
     rows, squares = reduced(problem, residual)
     return problem.restated(*rows, squares)
+
+
+def pays_by_task(design):
+    """Whether moments of each task take the place of a stacked design's rows at a profit."""
+    n, p = design.n_rows, design.n_features
+    one_column = design.n_columns == len(design.widths)
+    return one_column and design.dtype == np.float64 and n >= 2 * p * design.n_columns and p <= WIDEST
 
 
 def _gram_rows(problem, residual):

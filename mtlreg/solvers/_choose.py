@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
 from array_api_compat import is_numpy_array
 
 from mtlreg.designs import StackedDesign
-from mtlreg.moments import reduced_problem
-from mtlreg.solvers import concomitant, descent, newton, newton_cg, spectral, splitting
+from mtlreg.moments import pays_by_task, reduced_problem
+from mtlreg.solvers import concomitant, descent, models, newton, newton_cg, spectral, splitting
 from mtlreg.solvers.fista import fista
 from mtlreg.solvers.stages import stages
 from mtlreg.solvers.working_set import working_set
 
 __all__ = ["SOLVERS", "choose", "reduce"]
-
-WIDEST = 200  # features of the Gram matrices of tasks
 
 SOLVERS = {
     "coordinate_descent": descent.coordinate_descent,
@@ -35,8 +32,9 @@ def choose(solver, problem):
     for the squared loss, proximal Newton for other losses, FISTA for calibrated problems and for softmax where tasks
     have their own rows), Newton's method for quadratic penalties, the eigenvectors of a Gram matrix for squared loss
     and spectral penalties where they are not dear, splitting for the rest where each task has a small Gram matrix,
-    FISTA for every other. Calibrated problems with rows enough are solved in turns, each so. A penalty that is not
-    convex is solved in stages, each by the solver given.
+    models of squared loss for other losses where moments stand for such, FISTA for every other. Calibrated problems
+    with rows enough are solved in turns, each so. A penalty that is not convex is solved in stages, each by the solver
+    given.
     """
     if not problem.penalty.convex:
         return partial(stages, inner=solver)
@@ -51,7 +49,9 @@ def choose(solver, problem):
             return newton_cg.newton_cg
         if spectral.handles(problem) and spectral.pays(problem):
             return spectral.spectral
-        return splitting.splitting if splitting.handles(problem) else fista
+        if splitting.handles(problem):
+            return splitting.splitting
+        return models.newton_models if models.handles(problem) else fista
     if solver not in SOLVERS:
         raise ValueError(f"solver={solver!r} is not known: give 'auto' or one of {sorted(SOLVERS)}.")
     if solver == "working_set" and not problem.penalty.row_kernels():
@@ -81,7 +81,8 @@ def reduce(problem):
     """
     if not problem.losses.quadratic or problem.penalty.null or not is_numpy_array(problem.design.X):
         return problem
-    fewer = _fewer_by_task(problem) if isinstance(problem.design, StackedDesign) else _fewer_shared(problem)
+    stacked = isinstance(problem.design, StackedDesign)
+    fewer = pays_by_task(problem.design) if stacked else _fewer_shared(problem)
     if not fewer:
         return problem
     reduced = problem.known("reduced", lambda: reduced_problem(problem))
@@ -93,11 +94,3 @@ def _fewer_shared(problem):
     design = problem.design
     n, p = design.n_rows, design.n_features
     return problem.one_gram and n >= 2 * p and p <= max(100, 8 * design.n_columns)
-
-
-def _fewer_by_task(problem):
-    """Whether moments of each task are worth it."""
-    design = problem.design
-    n, p = design.n_rows, design.n_features
-    one_column = design.n_columns == len(design.widths)
-    return one_column and design.dtype == np.float64 and n >= 2 * p * design.n_columns and p <= WIDEST

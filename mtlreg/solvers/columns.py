@@ -108,7 +108,7 @@ class Columns:
         r = problem.y - eta
         r = r * (problem.weights if self.root is None else self.root)
         self.S[...] = 0
-        return np.ascontiguousarray(r.reshape(r.shape[0], -1))
+        return np.ascontiguousarray(r.reshape(r.shape[0], -1), dtype=problem.design.dtype)
 
     def loss(self, residual, W):
         """The loss a residual (with what is tracked in S) stands for, that at W."""

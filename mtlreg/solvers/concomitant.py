@@ -18,7 +18,7 @@ from mtlreg.calibrated import CalibratedProblem
 from mtlreg.designs import StackedDesign
 from mtlreg.problem import Problem
 from mtlreg.solvers._base import State, solve
-from mtlreg.solvers.fista import fista
+from mtlreg.solvers.fista import last_digits
 
 __all__ = ["concomitant", "handles"]
 
@@ -41,7 +41,7 @@ def concomitant(problem, state, *, max_iter, tolerance):
     """Yield a state after each turn; ``state.n_iter`` counts the iterations of the solvers within."""
     scale, fraction = problem.null.value, FRACTION
     yield state
-    while True:
+    while fraction >= LEAST:
         weights = problem.weights / problem.by_label(problem.noise_at(state.x, state.Z))
         solution = solve(
             Problem(problem.design, problem.losses, problem.y, weights, problem.penalty),
@@ -56,10 +56,4 @@ def concomitant(problem, state, *, max_iter, tolerance):
         # the gap with the noise held can be far below that of the problem
         fraction = FRACTION if solution.n_iter else 0.1 * fraction
         yield state
-        if fraction < LEAST:
-            break
-    before, steps = state.n_iter, fista(problem, state, max_iter=max_iter - state.n_iter, tolerance=tolerance)
-    next(steps)  # the start
-    for at in steps:
-        at.n_iter += before
-        yield at
+    yield from last_digits(problem, state, max_iter=max_iter, tolerance=tolerance)

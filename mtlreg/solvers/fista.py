@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from mtlreg.solvers._base import check_finite
 
-__all__ = ["fista"]
+__all__ = ["fista", "last_digits"]
 
 CHECK_EVERY = 10
 
@@ -55,6 +55,15 @@ def fista(problem, state, *, max_iter, tolerance):
             state.x, state.Z, state.n_iter, state.stalled = x, free.Z, n_iter, still >= 3
             yield state
             free.move_to(state.Z)
+
+
+def last_digits(problem, state, *, max_iter, tolerance):
+    """Go on from where another method moves no more; its iterations are counted on."""
+    before, steps = state.n_iter, fista(problem, state, max_iter=max_iter - state.n_iter, tolerance=tolerance)
+    next(steps)  # the start
+    for at in steps:
+        at.n_iter += before
+        yield at
 
 
 def _free_coefficients(problem, Z):

@@ -26,7 +26,7 @@ from mtlreg.solvers.line_search import BLIND_STEPS, line_search, rounding_of
 from mtlreg.solvers.pieces import support_direction
 from mtlreg.task_losses import Segment, TaskLosses
 
-__all__ = ["handles", "prox_newton"]
+__all__ = ["handles", "prox_newton", "quadratic_model"]
 
 
 def handles(problem):
@@ -64,13 +64,18 @@ def prox_newton(problem, state, *, max_iter, tolerance):
 
 def _model_minimum(problem, x, point, curvature):
     """Near a minimiser of the model at x."""
-    h = np.ascontiguousarray(curvature.majorant)
+    model = quadratic_model(problem, point, curvature.majorant)
+    weighted.share(problem, model)
+    return next(batches(model, x, lambda: model.null.Z))[0]
+
+
+def quadratic_model(problem, point, h):
+    """The problem of squared loss that has the gradient at a point, and the second derivatives h."""
+    h = np.ascontiguousarray(h)
     counted = h > 0
     z = point.eta - np.where(counted, point.u / np.where(counted, h, 1), 0)
     design = copy.copy(problem.design)
     design.residualise(h)
     whole = slice(0, point.eta.shape[-1])
     losses = TaskLosses([Segment(Squared(), 1, slice(0, design.n_columns), whole, whole)])
-    model = Problem(design, losses, z, h, problem.penalty)
-    weighted.share(problem, model)
-    return next(batches(model, x, lambda: model.null.Z))[0]
+    return Problem(design, losses, z, h, problem.penalty)

@@ -56,7 +56,7 @@ class SupportSteps:
         product, Q = self.side.on_rows(rows, W, residual)
         _, row, _, ridge, _ = self.kernels[0]
         step = newton_step(product, Q, W[rows], row, ridge, None if direct else self.side.curvature[rows])
-        return None if step is None else W + for_array(W).spread_rows(step, rows, len(W))
+        return None if step is None else W + for_array(W).spread_rows(step.astype(W.dtype), rows, len(W))
 
 
 def newton_step(product, Q, W, row, ridge, curvature=None):
