@@ -28,6 +28,8 @@ from mtlreg.task_losses import Segment, TaskLosses
 
 __all__ = ["handles", "prox_newton", "quadratic_model"]
 
+LONGEST_PAUSE = 31  # batches of sweeps between steps on the support that gain less than sweeps do
+
 
 def handles(problem):
     """Whether the method applies: a sum over labels, a row penalty, an array type with the sweeps."""
@@ -37,7 +39,7 @@ def handles(problem):
 def prox_newton(problem, state, *, max_iter, tolerance):
     """Yield states of proximal Newton steps; ``state.n_iter`` counts sweeps."""
     yield state
-    penalty, n_iter, blind = problem.penalty, 0, 0
+    penalty, n_iter, blind, pause, wait = problem.penalty, 0, 0, 0, 0
     x, eta = state.x, problem.predictors(state.x)
     point = problem.smooth(eta, state.Z)
     objective = point.value + penalty.value(x)
@@ -51,11 +53,17 @@ def prox_newton(problem, state, *, max_iter, tolerance):
         moved = line_search(problem, x, eta, point, objective, direction, slope)
         if moved is not None:
             x, eta, point, objective, _ = moved
-        found = support_direction(problem, x, point, Curvature(problem, point.eta))
+        swept, wait = before - objective, wait - 1
+        due = wait < 0 or swept <= 1e3 * rounding_of(x, objective)
+        found = support_direction(problem, x, point, Curvature(problem, point.eta)) if due else None
         if found is not None:
             further = line_search(problem, x, eta, point, objective, *found)
+            gain = 0.0 if further is None else objective - further[3]
             if further is not None:
                 x, eta, point, objective, _ = further
+            # a step on a support that is not yet the right one costs much and gains little: rest a while
+            pause = 0 if gain > swept else min(2 * pause + 1, LONGEST_PAUSE)
+            wait = pause
         blind = blind + 1 if before - objective <= rounding_of(x, objective) else 0
         state.x, state.Z, state.n_iter = x, point.Z, n_iter
         state.stalled = moved is None or blind > BLIND_STEPS
