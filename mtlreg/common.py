@@ -8,6 +8,7 @@ these are minimised out before anything is measured against W = 0, and a dual po
 from __future__ import annotations
 
 from mtlreg.solvers._base import State
+from mtlreg.solvers._choose import reduce
 from mtlreg.solvers.curvature import second_derivatives
 from mtlreg.solvers.newton_cg import Model, conjugate_gradients, newton_steps
 
@@ -45,14 +46,18 @@ class CommonDirections:
     def minimise(self, Z):
         """``(W, point)`` at the minimum of the losses over the common directions."""
         problem, xp = self.problem, self.problem.xp
-        state = State(xp.zeros(problem.design.shape_w, dtype=problem.design.dtype), Z)
-        first = None
-        for step, at in enumerate(newton_steps(problem, state, self.nothing, self.inside)):
+        W = xp.zeros(problem.design.shape_w, dtype=problem.design.dtype)
+        first = self._slope(problem.smooth(problem.design.matvec(W), Z))
+        reduced = reduce(problem)
+        if reduced is not problem:  # far fewer rows
+            W = reduced.origin
+        for step, at in enumerate(newton_steps(problem, State(W, Z), self.nothing, self.inside)):
             point = problem.smooth(problem.predictors(at.x), at.Z)
-            size = float(xp.max(xp.abs(self.inside(problem.gradient(point.u)))))
-            first = size if first is None else first
-            if size <= ACCURACY * first or at.stalled or step == MAX_STEPS:
+            if self._slope(point) <= ACCURACY * first or at.stalled or step == MAX_STEPS:
                 return at.x, point
+
+    def _slope(self, point):
+        return float(self.problem.xp.max(self.problem.xp.abs(self.inside(self.problem.gradient(point.u)))))
 
     def project(self, u):
         """``u`` made orthogonal to the common directions; still so to the free ones if it was."""

@@ -259,13 +259,15 @@ class StackedDesign(Design):
 
     def _derive(self):
         self._blocks = self._split(self.X)
+        heights = {*np.diff(self.starts).tolist()}
+        self._height = heights.pop() if len(heights) == len({*self.widths}) == 1 else None
 
     def _by_height(self, A):
         """A as (n_tasks, rows of a task, columns), where all tasks have as many rows and columns; else None."""
-        if len({*np.diff(self.starts).tolist()}) > 1 or len({*self.widths}) > 1 or sparse.issparse(A):
+        if self._height is None or sparse.issparse(A):
             return None
         xp = array_namespace(A)
-        return xp.reshape(A, (len(self.widths), self.starts[1], A.shape[1]))
+        return xp.reshape(A, (len(self.widths), self._height, A.shape[1]))
 
     def _split(self, A):
         """The rows of each task as views."""
@@ -299,7 +301,7 @@ class StackedDesign(Design):
         xp = array_namespace(R)
         blocks = self._by_height(A)
         if blocks is not None:
-            by_task = xp.reshape(R, (len(self.widths), self.starts[1], -1))
+            by_task = xp.reshape(R, (len(self.widths), self._height, -1))
             sums = xp.permute_dims(blocks, (0, 2, 1)) @ by_task
             return xp.reshape(xp.permute_dims(sums, (1, 0, 2)), (A.shape[1], -1))
         parts = [

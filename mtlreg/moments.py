@@ -216,8 +216,10 @@ def reduced_problem(problem):
 
     Shared rows have weights that all tasks share.
     """
-    # not those of `null`, which a coupling may have at other coefficients than zero
-    residual = problem.y if problem.free is None else problem.y - problem.free.predictor(problem.null.Z)
+    residual = problem.y
+    if problem.free is not None:  # the best are the same for all W; `null` may be what asks for moments
+        Z, _ = problem.free.solve(problem.design.matvec(np.zeros(problem.design.shape_w)), problem.free.start)
+        residual = residual - problem.free.predictor(Z)
     reduced = _triangles if isinstance(problem.design, StackedDesign) else _gram_rows
     rows, squares = reduced(problem, residual)
     return problem.restated(*rows, squares)

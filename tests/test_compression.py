@@ -18,6 +18,7 @@ from mtlreg import (
 )
 from mtlreg.penalties import TraceBall
 from mtlreg.solvers import compression, solve
+from mtlreg.solvers._base import State
 from mtlreg.testing import check_penalty
 from tests.test_sweeps import make
 
@@ -120,6 +121,12 @@ def test_callback_sees_the_problem_that_was_given():
     solve(problem, tol=1e-8, callback=lambda state: shapes.append((state.x.shape, state.Z.shape)))
     assert len(shapes) > 1
     assert set(shapes) == {((12, 20), (1, 20))}
+
+
+def test_starts_of_another_shape_are_worth_nothing():
+    problem = make(L21(0.1), n=8, p=12, n_tasks=20)
+    other = State(np.ones((12, 19)), None)
+    assert_allclose(solve(problem, tol=1e-8, start=other).x, solve(problem, tol=1e-8).x, rtol=0, atol=0)
 
 
 def test_labels_of_one_constant_column():

@@ -1,13 +1,10 @@
-"""Alternating minimisation: sweeps with Anderson extrapolation, guarded by the objective, and a gap after some.
-
-References
-----------
-Walker & Ni (2011), Anderson acceleration for fixed-point iterations, SIAM J. Numer. Anal. 49.
-"""
+"""Alternating minimisation: sweeps with Anderson extrapolation, guarded by the objective, and a gap after some."""
 
 from __future__ import annotations
 
 import numpy as np
+
+from mtlreg.solvers.anderson import Extrapolation
 
 __all__ = ["accelerated", "alternate"]
 
@@ -58,37 +55,18 @@ def accelerated(evaluate, follow, point, n_steps):
     point : array
     n_steps : int
     """
-    at, past = evaluate(point), _Past(point.shape)
+    at, extrapolation = evaluate(point), Extrapolation(MEMORY)
     for _ in range(n_steps):
         following = follow(at)
         if not np.any(following != at.point):
             break
-        past.add(at.point, following)
-        extrapolated = evaluate(past.extrapolated()) if past.count > 1 else None
-        if extrapolated is not None and extrapolated.value <= at.value:
-            at = extrapolated
-        else:
-            at = evaluate(following)
-            past.count = past.count if extrapolated is None else 0
+        extrapolation.add(following - at.point, following)
+        candidate = extrapolation.point()
+        ahead = None if candidate is None else evaluate(candidate)
+        if ahead is not None and ahead.value <= at.value:
+            at = ahead
+            continue
+        at = evaluate(following)
+        if ahead is not None:
+            extrapolation.clear()
     return at
-
-
-class _Past:
-    """The last `MEMORY` points and what followed on them, to be combined so that the steps cancel."""
-
-    def __init__(self, shape):
-        self.shape, self.count = shape, 0
-        self.steps, self.followings = np.empty((2, MEMORY, shape[0] * shape[1]))
-
-    def add(self, point, following):
-        slot = self.count % MEMORY
-        self.steps[slot], self.followings[slot] = (following - point).ravel(), following.ravel()
-        self.count += 1
-
-    def extrapolated(self):
-        steps = self.steps[: self.count]
-        steps = steps / np.abs(steps).max()
-        gram = steps @ steps.T
-        gram.flat[:: len(gram) + 1] += 1e-12 * np.trace(gram)
-        weights = np.linalg.solve(gram, np.ones(len(gram)))
-        return ((weights / weights.sum()) @ self.followings[: self.count]).reshape(self.shape)

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import copy
 
-import numpy as np
-
 from mtlreg.problem import Problem
 from mtlreg.solvers import _base
 from mtlreg.task_losses import Segment, TaskLosses
@@ -63,12 +61,13 @@ class Compressed:
         design.n_columns = R.shape[0]
         whole = slice(0, R.shape[0])
         losses = TaskLosses([Segment(original.losses.segments[0].loss, 1, whole, whole, whole)])
-        y = xp.asarray(np.ascontiguousarray(R.T)) if xp is np else R.T
-        self.problem = Problem(design, losses, y, original.weights, original.penalty, original.constant)
+        self.problem = Problem(design, losses, R.T, original.weights, original.penalty, original.constant)
 
     def forward(self, start):
-        """A state to begin from."""
-        return None if start is None else _base.State(start.x @ self.basis, None)
+        """A state to begin from; None where the start is none or of another shape."""
+        if start is None or start.x.shape != self._original.zero.shape:
+            return None
+        return _base.State(start.x @ self.basis, None)
 
     def backward(self, outcome):
         """A state or solution of the original problem."""

@@ -16,6 +16,7 @@ import numpy as np
 from mtlreg.designs import StackedDesign
 from mtlreg.kernels import for_array
 from mtlreg.solvers import columns, gram, support, task_gram, weighted
+from mtlreg.solvers.anderson import Extrapolation
 
 __all__ = ["batches", "coordinate_descent", "handles", "has_sweeps"]
 
@@ -85,7 +86,7 @@ def _ahead(problem, side, steps, iterates, residual, Z):
     def objective(W, state):
         return side.loss(state, W) + problem.penalty.value(W)
 
-    proposals = [steps.proposal(iterates, residual), _anderson(problem, side, iterates)]
+    proposals = [steps.proposal(iterates, residual), _extrapolated(problem, side, iterates)]
     reached, best = objective(iterates[-1], residual), (iterates[-1], None)
     for W in proposals:
         if W is not None:
@@ -96,21 +97,13 @@ def _ahead(problem, side, steps, iterates, residual, Z):
     return best
 
 
-def _anderson(problem, side, iterates):
-    """Anderson's combination of the iterates, or None."""
-    last = iterates[-1]
-    steps = np.stack([(b - a).ravel() for a, b in zip(iterates, iterates[1:], strict=False)])
-    gram = (steps @ steps.T).astype(np.float64)
-    gram.flat[:: len(gram) + 1] += 1e-10 * np.trace(gram)
-    try:
-        coefficients = np.linalg.solve(gram, np.ones(len(gram)))
-    except np.linalg.LinAlgError:
-        return None
-    total = coefficients.sum()
-    if not np.isfinite(total) or total == 0:
-        return None
-    coefficients /= total
-    candidate = sum(c * W for c, W in zip(coefficients, iterates[1:], strict=True)).astype(last.dtype)
-    parts = candidate.reshape(-1, *problem.design.shape_w)  # a view
-    parts[side.positive] = np.maximum(parts[side.positive], 0)
+def _extrapolated(problem, side, iterates):
+    """Anderson's extrapolation of the iterates, with the signs that the penalty asks for; or None."""
+    extrapolation = Extrapolation(SWEEPS)
+    for before, after in zip(iterates, iterates[1:], strict=False):
+        extrapolation.add(after - before, after)
+    candidate = extrapolation.point()
+    if candidate is not None:
+        parts = candidate.reshape(-1, *problem.design.shape_w)  # a view
+        parts[side.positive] = np.maximum(parts[side.positive], 0)
     return candidate

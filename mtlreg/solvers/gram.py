@@ -92,18 +92,25 @@ class GramRows:
 
     def __init__(self, problem):
         self.problem = problem
+        self._forget()
+
+    def _forget(self):
         self.features = np.empty(0, dtype=np.intp)
-        self.columns = np.empty((0, problem.design.n_rows))
+        self.columns = np.empty((0, self.problem.design.n_rows))
         self.G = np.empty((0, 0))
+
+    def _fits(self, n_features):
+        return n_features <= LARGEST
 
     def take(self, features):
         """The Gram matrix of some features."""
         new = np.setdiff1d(features, self.features)
-        if len(self.features) + len(new) > LARGEST:
-            self.features, self.columns, self.G = self.features[:0], self.columns[:0], self.G[:0, :0]
+        if not self._fits(len(self.features) + len(new)):
+            self._forget()
             new = features
         if len(new):
             self._add(new)
+            self.features = np.concatenate([self.features, new])
         position = np.empty(self.problem.design.n_features, dtype=np.intp)
         position[self.features] = np.arange(len(self.features))
         at = position[features]
@@ -114,7 +121,6 @@ class GramRows:
         cross, own = columns @ self.columns.T, columns @ columns.T
         self.G = np.block([[self.G, cross.T], [cross, own]])
         self.columns = np.concatenate([self.columns, columns])
-        self.features = np.concatenate([self.features, new])
 
 
 def weighted_columns(problem, features):

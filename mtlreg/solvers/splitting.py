@@ -22,11 +22,12 @@ import math
 import numpy as np
 
 from mtlreg.designs import StackedDesign
+from mtlreg.solvers.anderson import Extrapolation
 
 __all__ = ["handles", "splitting"]
 
 WIDEST = 200  # features of the Gram matrices
-MEMORY = 20  # iterates of an extrapolation
+MEMORY = 21  # steps of an extrapolation
 WORSE = 4.0  # times the least squared residual, at which extrapolations begin anew
 CHECK_EVERY = 10
 CHECK_SHARE = 8  # certificates cost at most one iteration in so many more
@@ -57,7 +58,7 @@ def splitting(problem, state, *, max_iter, tolerance):
     yield state
     sides = _Sides(problem)
     rho = sides.typical
-    q, extrapolation, balance = sides.start(state.x, rho), _Extrapolation(), _Balance()
+    q, extrapolation, balance = sides.start(state.x, rho), _Guarded(), _Balance()
     n_iter, check = 0, CHECK_EVERY
     while True:
         n_iter += 1
@@ -75,7 +76,7 @@ def splitting(problem, state, *, max_iter, tolerance):
         else:
             q = z + (q + step - z) * (rho / following)
             rho = following
-            extrapolation = _Extrapolation()
+            extrapolation = _Guarded()
 
 
 class _Sides:
@@ -144,30 +145,23 @@ class _Sides:
         return self.problem.bound((self.vectors @ along)[:, :, 0].T, z[-1])
 
 
-class _Extrapolation:
+class _Guarded:
     """Anderson's extrapolation of ``q <- q + step``, held back where the steps grow."""
 
     def __init__(self):
-        self.points, self.steps, self.least = [], [], math.inf
+        self.extrapolation, self.least = Extrapolation(MEMORY), math.inf
 
     def following(self, q, step):
         """The next point, given the last one and its step."""
         square = float(np.sum(step * step))
         if square > WORSE * self.least:
             q, step = self.best
-            self.points, self.steps = [], []
+            self.extrapolation.clear()
         if square < self.least:
             self.least, self.best = square, (q, step)
-        self.points, self.steps = [*self.points[-MEMORY:], q.ravel()], [*self.steps[-MEMORY:], step.ravel()]
-        steps = np.diff(self.steps, axis=0)
-        gram = steps @ steps.T
-        gram.flat[:: len(gram) + 1] += 1e-10 * np.trace(gram)
-        try:
-            shares = np.linalg.solve(gram, steps @ step.ravel())
-        except np.linalg.LinAlgError:
-            return q + step
-        moved = shares @ (np.diff(self.points, axis=0) + steps)
-        return q + step - moved.reshape(q.shape) if np.isfinite(moved).all() else q + step
+        self.extrapolation.add(step, q + step)
+        ahead = self.extrapolation.point()
+        return q + step if ahead is None else ahead
 
 
 class _Balance:

@@ -12,6 +12,7 @@ from scipy import sparse
 from mtlreg.designs import StackedDesign, inside_span
 from mtlreg.kernels import for_array
 from mtlreg.solvers._base import check_finite
+from mtlreg.solvers.gram import GramRows
 
 __all__ = ["TaskColumns", "TaskGram", "TaskGramRows", "columns", "handles", "has_gram", "share"]
 
@@ -118,12 +119,8 @@ class TaskGram:
         return for_array(Q).sweep_task_gram(self.G, self.curvature, Q, parts, kernels)
 
 
-class TaskGramRows:
-    """Gram matrices of the features asked for so far, extended when others are."""
-
-    def __init__(self, problem):
-        self.problem = problem
-        self._forget()
+class TaskGramRows(GramRows):
+    """Gram matrices (n_features, n_features, n_columns) of the features asked for so far."""
 
     def _forget(self):
         design = self.problem.design
@@ -131,24 +128,13 @@ class TaskGramRows:
         self.columns = np.empty((design.n_rows, 0), design.dtype)
         self.G = np.empty((0, 0, design.n_columns), design.dtype)
 
-    def take(self, features):
-        """The Gram matrices of some features."""
-        new = np.setdiff1d(features, self.features)
-        if (len(self.features) + len(new)) ** 2 * self.G.shape[2] > LARGEST:
-            self._forget()
-            new = features
-        if len(new):
-            self._add(new)
-        position = np.empty(self.problem.design.n_features, dtype=np.intp)
-        position[self.features] = np.arange(len(self.features))
-        at = position[features]
-        return self.G[np.ix_(at, at)]
+    def _fits(self, n_features):
+        return n_features**2 * self.problem.design.n_columns <= LARGEST
 
     def _add(self, new):
-        k = len(self.features)
-        self.features = np.concatenate([self.features, new])
+        k, n_features = len(self.features), len(self.features) + len(new)
         self.columns = np.concatenate([self.columns, formed(self.problem, new)], axis=1)
-        G = np.empty((len(self.features), len(self.features), self.G.shape[2]), self.G.dtype)
+        G = np.empty((n_features, n_features, self.G.shape[2]), self.G.dtype)
         G[:k, :k] = self.G
         starts = self.problem.design.starts
         for t, (start, stop) in enumerate(zip(starts, starts[1:], strict=False)):

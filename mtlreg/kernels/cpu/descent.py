@@ -68,7 +68,7 @@ def _subtract(j, data, indices, indptr, starts, M, R, d):
 
 
 @njit(cache=True)
-def _solve_row(j, L, g, W, kernels, moved, v):
+def solve_row(j, L, g, W, kernels, moved, v):
     """Minimise over row j of all parts, in place, for a correlation g; ``moved`` gets the change of their sum.
 
     Returns the sum of the squares of all changes.
@@ -96,6 +96,23 @@ def _solve_row(j, L, g, W, kernels, moved, v):
 
 
 @njit(cache=True)
+def centre_correlations(A, S, scale, g):
+    """g, the correlations of a feature before centring and scaling, becomes those after."""
+    for c in range(g.shape[0]):
+        for a in range(S.shape[0]):
+            g[c] += A[a, c] * S[a, c]
+        g[c] *= scale[c]
+
+
+@njit(cache=True)
+def track_free(K, moved, S):
+    """Keep account in S of what a change of a row's coefficients, scaled, moves along the free directions."""
+    for a in range(S.shape[0]):
+        for c in range(moved.shape[0]):
+            S[a, c] += K[a, c] * moved[c]
+
+
+@njit(cache=True)
 def sweep_rows(data, indices, indptr, starts, M, R, S, K, A, scale, curvature, W, kernels):
     """Sweep once over the rows of W, updating W, R and S in place.
 
@@ -115,7 +132,6 @@ def sweep_rows(data, indices, indptr, starts, M, R, S, K, A, scale, curvature, W
         The largest ``L_j |change of row j of all parts|^2``.
     """
     _, p, n_columns = W.shape
-    k = S.shape[0]
     g = np.empty(n_columns, dtype=W.dtype)
     v = np.empty(n_columns, dtype=W.dtype)
     moved = np.empty(n_columns, dtype=W.dtype)
@@ -126,20 +142,14 @@ def sweep_rows(data, indices, indptr, starts, M, R, S, K, A, scale, curvature, W
             W[:, j, :] = 0
             continue
         _correlate(j, data, indices, indptr, starts, R, g)
-        for a in range(k):
-            for c in range(n_columns):
-                g[c] += A[j, a, c] * S[a, c]
-        for c in range(n_columns):
-            g[c] *= scale[j, c]
-        change = _solve_row(j, L, g, W, kernels, moved, v)
+        centre_correlations(A[j], S, scale[j], g)
+        change = solve_row(j, L, g, W, kernels, moved, v)
         if change > 0:
             largest = max(largest, L * change)
             for c in range(n_columns):
                 moved[c] *= scale[j, c]
             _subtract(j, data, indices, indptr, starts, M, R, moved)
-            for a in range(k):
-                for c in range(n_columns):
-                    S[a, c] += K[j, a, c] * moved[c]
+            track_free(K[j], moved, S)
     return largest
 
 
@@ -211,7 +221,7 @@ def _sweep_gram(G, curvature, Q, W, kernels, start):
         if L <= 0:
             W[:, start + j, :] = 0
             continue
-        change = _solve_row(start + j, L, Q[j], W, kernels, moved, v)
+        change = solve_row(start + j, L, Q[j], W, kernels, moved, v)
         if change > 0:
             largest = max(largest, L * change)
             for i in range(Q.shape[0]):

@@ -11,7 +11,7 @@ __all__ = ["active_rows", "spread_rows"]
 
 def active_rows(W):
     """Indices of the rows that are not zero; see `mtlreg.kernels.generic.select.active_rows`."""
-    return _active_rows(W)
+    return _active_rows(np.require(W, requirements="CAWE"))  # one compiled version for every layout
 
 
 def spread_rows(x, rows, p):

@@ -7,7 +7,7 @@ rows of data then run in vector registers. Their terms are added in another orde
 import numpy as np
 from numba import njit
 
-from mtlreg.kernels.cpu.descent import _solve_row
+from mtlreg.kernels.cpu.descent import centre_correlations, solve_row, track_free
 
 __all__ = ["sweep_weighted"]
 
@@ -36,7 +36,6 @@ def sweep_weighted(X, M, R, S, K, A, scale, curvature, W, kernels):
     the other arguments and the result are those of `mtlreg.kernels.cpu.descent.sweep_rows`.
     """
     _, p, n_columns = W.shape
-    k = S.shape[0]
     g = np.empty(n_columns, dtype=W.dtype)
     v = np.empty(n_columns, dtype=W.dtype)
     moved = np.empty(n_columns, dtype=W.dtype)
@@ -48,18 +47,12 @@ def sweep_weighted(X, M, R, S, K, A, scale, curvature, W, kernels):
             continue
         for c in range(n_columns):
             g[c] = _dot(X[j], R[c])
-        for a in range(k):
-            for c in range(n_columns):
-                g[c] += A[j, a, c] * S[a, c]
-        for c in range(n_columns):
-            g[c] *= scale[j, c]
-        change = _solve_row(j, L, g, W, kernels, moved, v)
+        centre_correlations(A[j], S, scale[j], g)
+        change = solve_row(j, L, g, W, kernels, moved, v)
         if change > 0:
             largest = max(largest, L * change)
             for c in range(n_columns):
                 moved[c] *= scale[j, c]
                 _subtract(X[j], M[c], moved[c], R[c])
-            for a in range(k):
-                for c in range(n_columns):
-                    S[a, c] += K[j, a, c] * moved[c]
+            track_free(K[j], moved, S)
     return largest
