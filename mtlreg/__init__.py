@@ -24,6 +24,7 @@ from mtlreg.estimators import (
     TraceNormRegressor,
 )
 from mtlreg.model_selection import LeaveOneTaskOut, PathSearchCV, StratifiedTaskKFold
+from mtlreg.neural import SharedLayerClassifier, SharedLayerRegressor
 from mtlreg.penalties import (
     L1,
     L21,
@@ -100,6 +101,8 @@ __all__ = [
     "RobustLowRankClassifier",
     "RobustLowRankRegressor",
     "RowWeighted",
+    "SharedLayerClassifier",
+    "SharedLayerRegressor",
     "SparseGroup",
     "SpectralBoxNorm",
     "SqrtL1Fused",

@@ -77,9 +77,13 @@ def number_targets(table, losses):
     return targets
 
 
-def class_targets(table, losses, single_class, multi_class):
-    """Targets of classification tasks; every task has its own classes, those with a positive weight."""
+def class_targets(table, losses, single_class, multi_class, known=None):
+    """Targets of classification tasks; every task has its own classes, those with a positive weight.
+
+    And those ``known`` besides: classes that all tasks have, or a dict or list with those of each.
+    """
     targets = []
+    known = _known_classes(known, table)
     for t, (task, loss) in enumerate(zip(table.task_names, losses, strict=True)):
         y, w = _task_arrays(table, t)
         seen = y[w > 0]
@@ -87,7 +91,7 @@ def class_targets(table, losses, single_class, multi_class):
             raise ValueError(
                 f"Task {task!r} has no label with a positive weight: class_weight is 0 for all its classes."
             )
-        classes = np.unique(seen)
+        classes = np.unique(seen) if known is None else np.union1d(known[t], seen)
         labels = np.searchsorted(classes, np.where(w > 0, y, seen[0]))[:, None]
         n_columns = 1
         if len(classes) == 1:
@@ -101,6 +105,14 @@ def class_targets(table, losses, single_class, multi_class):
     if all(target.constant for target in targets):
         raise ValueError("No task has more than one class, so that there is nothing to learn.")
     return targets
+
+
+def _known_classes(known, table):
+    """Classes of every task, if they were given."""
+    if known is None:
+        return None
+    shared = not isinstance(known, dict) and all(np.ndim(c) == 0 for c in known)
+    return [known] * len(table.tasks) if shared else spread_by_task(known, table.tasks, "classes")
 
 
 def _task_arrays(table, t):

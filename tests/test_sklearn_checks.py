@@ -3,7 +3,7 @@
 import inspect
 
 import pytest
-from sklearn.base import is_regressor
+from sklearn.base import clone, is_regressor
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from mtlreg import (
@@ -14,6 +14,8 @@ from mtlreg import (
     MultiTaskClassifier,
     MultiTaskRegressor,
     PathSearchCV,
+    SharedLayerClassifier,
+    SharedLayerRegressor,
     estimators,
 )
 
@@ -177,4 +179,21 @@ def test_task_column_in_a_pipeline(estimator, check):
     **STRICT,
 )
 def test_task_column_directly(estimator, check):
+    check(estimator)
+
+
+QUICK = {"max_iter": 50, "learning_rate_init": 0.02, "random_state": 0}
+NETS = [SharedLayerRegressor(**QUICK), SharedLayerClassifier(**QUICK)]
+
+
+@pytest.mark.filterwarnings("ignore:SharedLayer.* was still improving:sklearn.exceptions.ConvergenceWarning")
+@parametrize_with_checks(NETS)
+def test_nets(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.filterwarnings("ignore:SharedLayer.* was still improving:sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:Task .* has only one class:UserWarning")
+@parametrize_with_checks([with_tasks(clone(net)) for net in NETS], expected_failed_checks=expected_failures, **STRICT)
+def test_nets_behind_a_task_column(estimator, check):
     check(estimator)

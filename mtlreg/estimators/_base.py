@@ -5,24 +5,21 @@ from __future__ import annotations
 import copy
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from mtlreg.data import split_task_column
 from mtlreg.encoding import encode
-from mtlreg.estimators._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
+from mtlreg.estimators._callbacks import FitCallbacks, with_callbacks
 from mtlreg.estimators._parameters import check_parameters
-from mtlreg.losses import as_loss
-from mtlreg.metrics import multitask_score
+from mtlreg.estimators._tasks import TaskModel
 from mtlreg.path import RegularizationPath, alpha_grid, solve_path
 from mtlreg.problem import Problem
 from mtlreg.solvers import State, solve
-from mtlreg.validation import read_features, spread_by_task, to_device
+from mtlreg.validation import read_features, to_device
 
 __all__ = ["MultiTaskBase"]
 
 
-class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
+class MultiTaskBase(TaskModel):
     """Base of the estimators whose model is a `Problem`."""
 
     # -- what subclasses say -----------------------------------------------------------------------------------
@@ -35,7 +32,7 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
         """``(Table, targets)`` of fit's arguments."""
         raise NotImplementedError
 
-    def _learned(self, encoding, table):
+    def _learned(self, targets, table):
         """Fitted attributes beyond the common ones."""
         return {}
 
@@ -75,11 +72,6 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
         self._learn(named | work._values(encoding, table, solution) | work._quality(solution))
         callbacks.end()
         return self
-
-    def _learn(self, attributes):
-        """Put fitted attributes in the place of those of an earlier fit, all at once."""
-        kept = {name: value for name, value in vars(self).items() if not name.endswith("_")}
-        self.__dict__ = kept | attributes
 
     def alpha_max(self, X, y, sample_weight=None):
         """The smallest ``alpha`` for which all penalised coefficients are zero.
@@ -189,12 +181,6 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
         """What makes the `Problem` from design, losses, labels, weights and penalty."""
         return Problem
 
-    def _task_losses(self, table):
-        """The loss of every task."""
-        if isinstance(self.loss, dict | list | tuple):
-            return [as_loss(loss) for loss in spread_by_task(self.loss, table.tasks, "loss")]
-        return [as_loss(self.loss)] * len(table.tasks)
-
     def _start(self, encoding):
         """Where to begin: the previous solution, if asked for and of the same shape."""
         if not self.warm_start or not hasattr(self, "coef_"):
@@ -229,7 +215,7 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
             "_losses": [target.loss for target in encoding.targets],
             "_widths": [target.width for target in encoding.targets],
             **({"feature_names_in_": self.feature_names_in_} if hasattr(self, "feature_names_in_") else {}),
-            **self._learned(encoding, table),
+            **self._learned(encoding.targets, table),
         }
 
     @staticmethod
@@ -273,18 +259,6 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
             eta[rows, : len(offset)] = X[rows] @ block.T + offset
         return eta, codes
 
-    def _task_codes(self, tasks):
-        known = {task: t for t, task in enumerate(self.tasks_.tolist())}
-        labels, inverse = np.unique(tasks, return_inverse=True)
-        codes = np.array([known.get(label, -1) for label in labels.tolist()], dtype=np.int64)
-        if (codes < 0).any() and self.unseen_task == "error":
-            unseen = labels[codes < 0].tolist()
-            raise ValueError(
-                f"X has tasks that were not seen in fit: {unseen[:5]}. Give unseen_task='mean' to predict them with "
-                "the mean of the tasks."
-            )
-        return codes[inverse]
-
     def _mean_task(self):
         """Coefficients and intercepts for a task that was not seen."""
         if len(set(self._widths)) > 1 or len({loss.name for loss in self._losses}) > 1:
@@ -295,12 +269,6 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
             coef.reshape(-1, width, coef.shape[1]).mean(axis=0),
             np.atleast_1d(self.intercept_).reshape(-1, width).mean(axis=0),
         )
-
-    def _macro_score(self, metric, X, y, sample_weight):
-        """The mean over the tasks of a metric of what is predicted."""
-        predicted = self.predict(X)
-        tasks = None if self.task_feature is None else split_task_column(X, self.task_feature)[1]
-        return multitask_score(y, predicted, metric, average="macro", tasks=tasks, sample_weight=sample_weight)
 
     # -- reading the result --------------------------------------------------------------------------------------
 
@@ -319,10 +287,3 @@ class MultiTaskBase(CallbackSupportMixin, BaseEstimator):
         else:
             index = pd.MultiIndex.from_tuples(self.columns_, names=["task", "class"])
         return pd.DataFrame(np.atleast_2d(self.coef_), index=index, columns=names)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.target_tags.required = True
-        tags.target_tags.multi_output = self.task_feature is None
-        return tags

@@ -35,7 +35,7 @@ class FitCallbacks:
             self.context = estimator._init_callback_context(max_subtasks=None)
             self.context.call_on_fit_task_begin(**self.data)
 
-    def on_certificate(self, attributes):
+    def on_certificate(self, attributes, task_name="certificate"):
         """A function of the solver's state that tells the callbacks; None where there are none.
 
         ``attributes(state)`` gives the fitted attributes as they would be if the fit ended here.
@@ -44,7 +44,7 @@ class FitCallbacks:
             return None
 
         def tell(state):
-            task = self.context.subcontext(task_name="certificate")
+            task = self.context.subcontext(task_name=task_name)
             task.call_on_fit_task_begin(**self.data)
             return task.call_on_fit_task_end(**self.data, reconstruction_attributes=lambda: attributes(state))
 

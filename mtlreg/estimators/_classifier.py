@@ -13,7 +13,7 @@ from mtlreg.estimators._base import MultiTaskBase
 from mtlreg.losses import Logistic, Softmax
 from mtlreg.validation import read_table
 
-__all__ = ["ClassifierBase"]
+__all__ = ["ClassOutputs", "ClassifierBase"]
 
 
 def _probabilistic(estimator):
@@ -43,10 +43,10 @@ def _check_order(labels, name):
         raise TypeError(f"{name} has labels that cannot be sorted ({error}): use one type, such as str.") from None
 
 
-class ClassifierBase(ClassifierMixin, MultiTaskBase):
-    """Base of the classifiers."""
+class ClassOutputs(ClassifierMixin):
+    """Labels that are classes: how they are read, predicted from ``_predictors`` and scored."""
 
-    def _read_targets(self, X, y, sample_weight):
+    def _read_targets(self, X, y, sample_weight, classes=None):
         table = read_table(self, X, y, sample_weight, numeric=False)
         losses = self._task_losses(table)
         for t, (task, loss) in enumerate(zip(table.task_names, losses, strict=True)):
@@ -59,10 +59,10 @@ class ClassifierBase(ClassifierMixin, MultiTaskBase):
         if table.stacked:
             _check_order(table.y, "y")
         table.weights = class_weights(table, self.class_weight)
-        return table, class_targets(table, losses, self.single_class, self.multi_class)
+        return table, class_targets(table, losses, self.single_class, self.multi_class, classes)
 
-    def _learned(self, encoding, table):
-        classes = [target.classes for target in encoding.targets]
+    def _learned(self, targets, table):
+        classes = [target.classes for target in targets]
         learned = {"_task_class_list": classes}
         if self.task_feature is not None:
             learned["classes_"] = np.unique(np.concatenate(classes))
@@ -114,7 +114,7 @@ class ClassifierBase(ClassifierMixin, MultiTaskBase):
         check_is_fitted(self)
         if len(self.classes_) == 2:
             pieces = [(rows, self._decision(eta, classes)) for rows, eta, classes, _ in self._by_task(X)]
-            return _by_row(pieces, self.coef_.dtype)
+            return _by_row(pieces, pieces[0][1].dtype)
         return self._scatter(X, lambda eta, classes, _: _class_scores(eta, classes), -np.inf)
 
     @available_if(_probabilistic)
@@ -196,7 +196,7 @@ class ClassifierBase(ClassifierMixin, MultiTaskBase):
             block = np.full((len(rows), len(self.classes_)), fill, dtype=eta.dtype)
             block[:, np.searchsorted(self.classes_, classes)] = function(eta, classes, loss)
             pieces.append((rows, block))
-        return _by_row(pieces, self.coef_.dtype)
+        return _by_row(pieces, pieces[0][1].dtype)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -206,6 +206,10 @@ class ClassifierBase(ClassifierMixin, MultiTaskBase):
         # arrays wherever there is a decision_function; lists are its own convention for differing classes
         tags.target_tags.multi_output = False
         return tags
+
+
+class ClassifierBase(ClassOutputs, MultiTaskBase):
+    """Base of the linear classifiers."""
 
 
 def _winners(eta, classes):

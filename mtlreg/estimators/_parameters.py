@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import numbers
+from dataclasses import dataclass
 
 from mtlreg.losses import Calibrated, Loss
 from mtlreg.validation import as_float_array
 
-__all__ = ["check_parameters", "parameters"]
+__all__ = ["CLASSES", "Family", "check_parameters", "parameters"]
 
 _COMMON = {
     "fit_intercept": (
@@ -112,7 +113,7 @@ _LOSS = {
     "logistic" or "squared_hinge"; a dict by task label or a list in the order of ``tasks_`` for one each.""",
 }
 
-_CLASSES = """classes_ : ndarray or list of ndarrays
+CLASSES = """classes_ : ndarray or list of ndarrays
     Classes; a list with one array a task for 2-D y, the union over all tasks with a task column.
 task_classes_ : dict
     With a task column: the classes of every task."""
@@ -145,7 +146,33 @@ feature_names_in_ : ndarray of str
 task_position_ : int or None"""
 
 
-def parameters(kind, **own):
+@dataclass(frozen=True)
+class Family:
+    """What the signatures and docstrings of a family of estimators have in common.
+
+    Attributes
+    ----------
+    common : dict
+        ``{name: (default, documentation)}`` of the parameters.
+    loss : dict
+        Documentation of the loss by kind of estimator.
+    attributes : dict
+        That of the fitted attributes by kind of estimator.
+    """
+
+    common: dict
+    loss: dict
+    attributes: dict
+
+
+LINEAR = Family(
+    _COMMON,
+    _LOSS,
+    {"regressor": _ATTRIBUTES + _NOISE, "classifier": _ATTRIBUTES + "\n" + CLASSES},
+)
+
+
+def parameters(kind, family=LINEAR, **own):
     """Class decorator that writes ``__init__`` from the class's own parameters and the common ones.
 
     Own parameters are given as ``name=default`` and documented in the class docstring, or that of its first base. In it
@@ -153,9 +180,7 @@ def parameters(kind, **own):
     ``{attributes}`` for that of the fitted attributes, ``{task}`` for "regression" or "classification", and a
     parameter's name in braces for its default.
     """
-    common = dict(_COMMON)
-    if kind == "classifier":
-        common |= _CLASSIFIER
+    common = family.common | (_CLASSIFIER if kind == "classifier" else {})
     defaults = own | {name: default for name, (default, _) in common.items()}
 
     def decorate(cls):
@@ -180,21 +205,20 @@ def parameters(kind, **own):
         __init__.__signature__ = signature
         __init__.__qualname__ = f"{cls.__qualname__}.__init__"
         cls.__init__ = __init__
-        cls.__doc__ = _filled(cls.__doc__ or cls.__bases__[0].__doc__, kind, common, own)
+        cls.__doc__ = _filled(cls.__doc__ or cls.__bases__[0].__doc__, kind, family, common, own)
         return cls
 
     return decorate
 
 
-def _filled(doc, kind, common, own):
+def _filled(doc, kind, family, common, own):
     """A docstring with what stands in braces put in."""
     texts = {
         "common": "\n".join(text for _, text in common.values()),
-        "loss": _LOSS[kind],
-        "attributes": _ATTRIBUTES,
+        "loss": family.loss[kind],
+        "attributes": family.attributes[kind],
         "task": {"regressor": "regression", "classifier": "classification"}[kind],
     } | {name: repr(default) for name, default in own.items() if name != "loss"}
-    texts["attributes"] += "\n" + (_CLASSES if kind == "classifier" else _NOISE.strip("\n"))
     for name, text in texts.items():
         doc = doc.replace("{" + name + "}", text.replace("\n", "\n    "))
     return doc

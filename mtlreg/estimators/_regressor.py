@@ -13,13 +13,11 @@ from mtlreg.estimators._base import MultiTaskBase
 from mtlreg.losses import Squared, as_calibrated
 from mtlreg.validation import read_table
 
-__all__ = ["RegressorBase"]
+__all__ = ["NumberOutputs", "RegressorBase"]
 
 
-class RegressorBase(RegressorMixin, MultiTaskBase):
-    """Base of the regressors."""
-
-    _flat_when_single = True
+class NumberOutputs(RegressorMixin):
+    """Labels that are numbers: how they are read, predicted from ``_predictors`` and scored."""
 
     def _read_targets(self, X, y, sample_weight):
         table = read_table(self, X, y, sample_weight, numeric=True)
@@ -28,26 +26,6 @@ class RegressorBase(RegressorMixin, MultiTaskBase):
             if loss.kind == "multiclass":
                 raise ValueError(f"loss={loss.name!r} (task {task!r}) is for classifiers: a regressor predicts a mean.")
         return table, number_targets(table, losses)
-
-    def _task_losses(self, table):
-        calibrated = as_calibrated(self.loss)
-        if calibrated is None:
-            return super()._task_losses(table)
-        calibrated.check()
-        return [Squared()] * len(table.tasks)
-
-    def _problem_type(self):
-        calibrated = as_calibrated(self.loss)
-        if calibrated is None:
-            return super()._problem_type()
-        return partial(CalibratedProblem, sigma_min=calibrated.sigma_min)
-
-    def _values(self, encoding, table, at):
-        values = super()._values(encoding, table, at)
-        if as_calibrated(self.loss) is not None:
-            noise = np.asarray(encoding.problem.noise_scale(at.x, at.Z))
-            values["noise_scale_"] = float(noise[0]) if table.single else noise
-        return values
 
     def predict(self, X):
         """Conditional mean: a number, a rate for "poisson", a probability for "logistic".
@@ -89,3 +67,29 @@ class RegressorBase(RegressorMixin, MultiTaskBase):
             ``mtlreg.metrics`` has the pooled and the weighted average too.
         """
         return self._macro_score("r2", X, y, sample_weight)
+
+
+class RegressorBase(NumberOutputs, MultiTaskBase):
+    """Base of the linear regressors."""
+
+    _flat_when_single = True
+
+    def _task_losses(self, table):
+        calibrated = as_calibrated(self.loss)
+        if calibrated is None:
+            return super()._task_losses(table)
+        calibrated.check()
+        return [Squared()] * len(table.tasks)
+
+    def _problem_type(self):
+        calibrated = as_calibrated(self.loss)
+        if calibrated is None:
+            return super()._problem_type()
+        return partial(CalibratedProblem, sigma_min=calibrated.sigma_min)
+
+    def _values(self, encoding, table, at):
+        values = super()._values(encoding, table, at)
+        if as_calibrated(self.loss) is not None:
+            noise = np.asarray(encoding.problem.noise_scale(at.x, at.Z))
+            values["noise_scale_"] = float(noise[0]) if table.single else noise
+        return values

@@ -1,0 +1,355 @@
+"""The net as an estimator: from X and y to a training, and from the trained net to predictors of every task."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from dataclasses import replace
+
+import numpy as np
+from array_api_compat import array_namespace
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
+
+from mtlreg.estimators._callbacks import FitCallbacks, with_callbacks
+from mtlreg.estimators._tasks import TaskModel
+from mtlreg.neural._affinity import error_affinity, gradient_affinity
+from mtlreg.neural._head_penalty import head_penalty, sharing_penalty
+from mtlreg.neural._network import Network
+from mtlreg.neural._objective import LOG_VARIANCE, Objective
+from mtlreg.neural._optimizers import make_optimizer
+from mtlreg.neural._partial import known_targets
+from mtlreg.neural._rows import Rows, scaled, task_losses
+from mtlreg.neural._settings import check_settings, head_layers, layer_sizes, task_factors, task_rates, which_tasks
+from mtlreg.neural._split import held_out
+from mtlreg.neural._training import CHUNK, Progress, Training
+from mtlreg.neural._variables import Variables, host
+from mtlreg.scaling import moments
+from mtlreg.validation import read_features, to_device
+
+__all__ = ["SharedLayerBase"]
+
+
+class SharedLayerBase(TaskModel):
+    """Base of the nets."""
+
+    @with_callbacks
+    def fit(self, X, y, sample_weight=None):
+        """Train the net.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame of shape (n_samples, n_features)
+            With the task column, if ``task_feature`` is given.
+        y : array-like of shape (n_samples,) or (n_samples, n_tasks)
+            Labels; NaN, None or pd.NA where one is missing.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+            Weights >= 0; zero is the same as a missing label.
+
+        Returns
+        -------
+        self
+        """
+        callbacks = FitCallbacks(self, X, y)
+        work = copy.copy(self)
+        check_settings(work)
+        table, targets = work._read_targets(X, y, sample_weight)
+        table.X = to_device(table.X, work.device)
+        model = work._model(table, targets)
+        training = work._begin(model, table, targets)
+        tell = callbacks.on_certificate(lambda training: model | work._values(training), task_name="epoch")
+        finished = training.run(work.max_iter, tell)
+        if not finished and work.learning_rate != "cosine":
+            warnings.warn(
+                f"{type(self).__name__} was still improving after max_iter={work.max_iter} epochs.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        if not finished and len(training.held_out):
+            training.restore()
+        self._learn(model | work._values(training))
+        callbacks.end()
+        return self
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one epoch on these rows; the first call fixes the tasks and the scales of the features.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`. Later calls may lack tasks that the first one had.
+
+        Returns
+        -------
+        self
+        """
+        return self._one_epoch(X, y, sample_weight)
+
+    def _one_epoch(self, X, y, sample_weight, **known):
+        check_settings(self)
+        if self.early_stopping:
+            raise ValueError("partial_fit has no rows to hold out: give early_stopping=False.")
+        work = copy.copy(self)
+        if hasattr(self, "_variables"):
+            model, table, targets = work._known(X, y, sample_weight)
+            training = work._go_on(model, table, targets)
+        else:
+            table, targets = work._read_targets(X, y, sample_weight, **known)
+            table.X = to_device(table.X, work.device)
+            model = work._model(table, targets)
+            training = work._begin(model, table, targets)
+        training.run(1)
+        self._learn(model | work._values(training))
+        return self
+
+    def task_affinity(self, X, y, sample_weight=None, kind="gradient"):
+        """How alike the tasks are to the trained net, for grouping them.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+        kind : {"gradient", "error"}, default="gradient"
+            Cosines of the gradients of every two tasks' losses by the shared hidden layers (Yu et al., 2020): negative
+            where tasks pull apart. Or of their losses on the rows in which both have labels, less each one's mean (Lu
+            et al., 2017): whether the same rows are hard; NaN where there are no such rows.
+
+        Returns
+        -------
+        ndarray of shape (n_tasks, n_tasks)
+            In the order of the sorted tasks, auxiliary ones included.
+        """
+        check_is_fitted(self)
+        if kind not in ("gradient", "error"):
+            raise ValueError(f"kind={kind!r}: give 'gradient' or 'error'.")
+        if kind == "gradient" and (self._network.own or not self._network.hidden):
+            raise ValueError("kind='gradient' needs hidden layers that all tasks share: sharing='hard'.")
+        training = self._go_on(*self._known(X, y, sample_weight))
+        return gradient_affinity(training) if kind == "gradient" else error_affinity(training)
+
+    def _known(self, X, y, sample_weight):
+        """``(fitted attributes that stay, table, targets)`` of new rows for the tasks that are known."""
+        work = copy.copy(self)
+        read_features(work, X, reset=False)
+        table, targets = known_targets(work, X, y, sample_weight, self._targets)
+        table.X = to_device(table.X, work.device)
+        return {name: value for name, value in vars(self).items() if name in self._fixed}, table, targets
+
+    # -- from data to a training -----------------------------------------------------------------------------------
+
+    def _model(self, table, targets):
+        """Fitted attributes that stay as they are through training."""
+        auxiliary = which_tasks(self.auxiliary_tasks, table.tasks)
+        main = [target for target, aside in zip(targets, auxiliary, strict=True) if not aside or table.stacked]
+        sizes = layer_sizes(self, "hidden_layer_sizes")
+        network = Network(
+            table.X.shape[1],
+            sizes,
+            layer_sizes(self, "head_sizes"),
+            [target.width for target in targets],
+            head_layers(self, table.tasks, len(sizes)),
+            self.activation,
+            self.sharing,
+            self.dropout,
+            _unit(targets),
+        )
+        shift, scale = self._scaling(table)
+        columns = np.repeat(~auxiliary | table.stacked, [target.width for target in targets])
+        model = {
+            "tasks_": table.tasks if table.stacked else table.tasks[~auxiliary],
+            "auxiliary_tasks_": table.tasks[auxiliary],
+            "task_position_": table.task_position,
+            "n_features_in_": self.n_features_in_,
+            **({"feature_names_in_": self.feature_names_in_} if hasattr(self, "feature_names_in_") else {}),
+            **self._learned(main, table),
+            "n_outputs_": int(columns.sum()),
+            "_single": table.single,
+            "_losses": [target.loss for target in main],
+            "_widths": [target.width for target in main],
+            "_columns": np.flatnonzero(columns),
+            "_network": network,
+            "_shift": shift,
+            "_scale": scale,
+            "_targets": [replace(target, labels=target.labels[:0], weights=target.weights[:0]) for target in targets],
+        }
+        return model | {"_fixed": (*model, "_fixed")}
+
+    def _learned(self, targets, table):
+        """Fitted attributes beyond the common ones."""
+        return {}
+
+    def _scaling(self, table):
+        """Mean and inverse standard deviation of the features, weighted as in the linear models; or None."""
+        if not self.standardize:
+            return None, None
+        mean, std = moments(table.X, table.weights if table.stacked else table.weights.sum(axis=1))
+        return mean, 1 / std
+
+    def _begin(self, model, table, targets):
+        """A training from the start."""
+        rng = np.random.default_rng(self._seed())
+        rows, objective = self._problem(model, table, targets)
+        variables = Variables.zeros(objective.shapes(), rows.xp, table.X.dtype)
+        objective.network.initialise(variables, _offsets(targets), rng)
+        if self.warm_start and hasattr(self, "_variables") and self._variables.shapes == variables.shapes:
+            for name in variables:
+                before = self._network.unit_of(name) / objective.network.unit_of(name)
+                variables[name] = rows.xp.asarray(before * self._variables[name], dtype=table.X.dtype)
+        optimizer = make_optimizer(self.solver, variables, objective.held, self.momentum)
+        train, out = rows.rows, np.zeros(0, dtype=int)
+        if self.early_stopping:
+            train, out = held_out(rows, table.tasks, self.validation_fraction, rng)
+        progress = Progress(len(targets), rates=task_rates(self, table.tasks))
+        return Training(self, objective, variables, optimizer, rows, train, out, rng, progress)
+
+    def _go_on(self, model, table, targets):
+        """A training from where the last one ended."""
+        rows, objective = self._problem(model, table, targets)
+        optimizer, rng, progress = copy.deepcopy(self._session)
+        variables, none = self._variables.copy(), np.zeros(0, dtype=int)
+        return Training(self, objective, variables, optimizer, rows, rows.rows, none, rng, progress)
+
+    def _problem(self, model, table, targets):
+        """The rows and what is to be made small on them."""
+        network, tasks = model["_network"], np.array([target.task for target in targets])
+        xp = np if sparse.issparse(table.X) else array_namespace(table.X)
+        rows = Rows(table, targets, xp, model["_shift"], model["_scale"])
+        columns = [(target.task, c) for target in targets for c in target.column_classes]
+        objective = Objective(
+            network,
+            task_losses(targets),
+            rows.first,
+            task_factors(self, tasks, rows.totals),
+            self.alpha,
+            self.alpha_sharing if self.sharing == "l2" else 0.0,
+            isinstance(self.task_weight, str) and self.task_weight == "uncertainty",
+            sharing_penalty(self, network) | head_penalty(self, network, columns, table.stacked),
+        )
+        return rows, objective
+
+    def _seed(self):
+        from sklearn.utils import check_random_state
+
+        return check_random_state(self.random_state).randint(2**31)
+
+    def _values(self, training):
+        """Fitted attributes that training changes."""
+        progress, variables = training.progress, training.variables.copy()
+        network = training.objective.network
+        values = {name: network.unit_of(name) * host(variables[name]) for name in variables}
+        found = {
+            "weights_": {name: a for name, a in values.items() if name != LOG_VARIANCE},
+            "n_iter_": len(progress.losses),
+            "loss_": progress.objectives[-1],
+            "loss_curve_": np.array(progress.losses),
+            "objective_curve_": np.array(progress.objectives),
+            "validation_curve_": np.array(progress.validation) if progress.validation else None,
+            "best_loss_": progress.least,
+            "task_rates_": progress.rates.copy(),
+            "task_weights_": _shares(training.objective.factor(training.variables)),
+            "_variables": variables,
+            "_session": (training.optimizer, training.rng, progress),
+        }
+        if LOG_VARIANCE in values:
+            found["noise_scale_"] = np.exp(0.5 * values[LOG_VARIANCE])
+        if self.sharing == "cross_stitch":
+            found["sharing_matrix_"] = [values[f"stitch{layer}"] for layer in network.hidden]
+        return found
+
+    # -- prediction ------------------------------------------------------------------------------------------------
+
+    def _predictors(self, X):
+        """Outputs and the position in ``tasks_`` of every row's task (None in the first door).
+
+        Shared X: (n, columns of the tasks that are predicted). Task column: (n, widest task), the columns of the row's
+        task first, NaN after them.
+        """
+        check_is_fitted(self)
+        X, tasks, _ = read_features(self, X, reset=False)
+        X = X.tocsr() if sparse.issparse(X) else X
+        xp = np if sparse.issparse(X) else array_namespace(X)
+        variables = self._variables if xp is self._variables.xp else _moved(self._variables, xp)
+        shift, scale = (None if a is None else xp.asarray(a, dtype=X.dtype) for a in (self._shift, self._scale))
+        codes = None if tasks is None else self._task_codes(tasks)
+        parts = []
+        for start in range(0, X.shape[0], CHUNK):
+            rows = np.arange(start, min(start + CHUNK, X.shape[0]))
+            eta, _ = self._network.forward(variables, scaled(xp, X, rows, shift, scale))
+            parts.append(
+                xp.take(eta, xp.asarray(self._columns), axis=1) if codes is None else self._own(eta, codes[rows])
+            )
+        return (parts[0] if len(parts) == 1 else xp.concat(parts)), codes
+
+    def _own(self, eta, codes):
+        """The columns of each row's task."""
+        eta = host(eta)
+        first = np.concatenate([[0], np.cumsum(self._widths)])
+        out = np.full((len(eta), max(self._widths)), np.nan, dtype=eta.dtype)
+        for t in np.unique(codes):
+            rows = np.flatnonzero(codes == t)
+            if t < 0:
+                if len(set(self._widths)) > 1 or len({loss.name for loss in self._losses}) > 1:
+                    raise ValueError("unseen_task='mean' needs the same loss and the same classes in all tasks.")
+                out[rows] = eta[rows].reshape(len(rows), -1, self._widths[0]).mean(axis=1)
+            else:
+                out[rows, : self._widths[t]] = eta[rows, first[t] : first[t + 1]]
+        return out
+
+    def _macro_score(self, metric, X, y, sample_weight):
+        """As of all models, over the tasks that are not auxiliary."""
+        aside = self.auxiliary_tasks_.tolist()
+        if aside and self.task_feature is None:
+            y, sample_weight = (_main_columns(a, aside, len(self.tasks_)) for a in (y, sample_weight))
+        elif aside:
+            X, y, sample_weight = _main_rows(self, X, y, sample_weight)
+        return super()._macro_score(metric, X, y, sample_weight)
+
+
+def _main_columns(a, aside, n_main):
+    """Columns of the tasks that are predicted, where there are those of all."""
+    if a is None or np.ndim(a) < 2 or np.shape(a)[1] == n_main:
+        return a
+    if hasattr(a, "columns"):
+        return a[[c for c in a.columns if c not in aside]]
+    return np.delete(np.asarray(a), aside, axis=1)
+
+
+def _main_rows(estimator, X, y, sample_weight):
+    from sklearn.utils import _safe_indexing
+
+    from mtlreg.data import split_task_column
+
+    tasks = split_task_column(X, estimator.task_feature)[1]
+    rows = np.flatnonzero(~np.isin(tasks, estimator.auxiliary_tasks_))
+    return tuple(None if a is None else _safe_indexing(a, rows) for a in (X, y, sample_weight))
+
+
+def _offsets(targets):
+    """Where the outputs begin: near the best constants of every task."""
+    offsets = []
+    for target in targets:
+        total = max(float(target.weights.sum()), 1e-300)
+        means = (target.weights * target.labels).sum(axis=0, dtype=np.float64) / total
+        offsets.extend(np.zeros(target.width) if target.n_columns > 1 else target.loss.constant(means))
+    return np.array(offsets)
+
+
+def _unit(targets):
+    """The labels' standard deviation within the tasks, where all are numbers of one kind: else 1."""
+    if any(target.loss.kind != "regression" for target in targets):
+        return 1.0
+    squares = total = 0.0
+    for target in targets:
+        w = target.weights.astype(np.float64)
+        squares += float((w * (target.labels - (w * target.labels).sum() / w.sum()) ** 2).sum())
+        total += float(w.sum())
+    return float(np.sqrt(squares / total)) or 1.0
+
+
+def _shares(factors):
+    return factors / factors.sum()
+
+
+def _moved(variables, xp):
+    return Variables(variables.shapes, xp.asarray(host(variables.flat)))

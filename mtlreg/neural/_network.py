@@ -1,0 +1,230 @@
+"""A net of shared hidden layers and one head a task: what it computes, and the gradients.
+
+Variables: ``hidden{l}.weight`` and ``hidden{l}.bias`` of hidden layer l = 1..L, one for all tasks (d, k) under hard
+sharing, else one for each (n_tasks, d, k); ``stitch{l}`` (n_tasks, n_tasks) of cross-stitch units after layer l. Heads
+that hang on layer l (0: the features) have hidden layers ``head{l}.{m}.weight`` of their own, and the last matrices of
+all of them stand side by side in ``head{l}.weight`` (d, n_columns).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mtlreg.neural._layers import ACTIVATIONS, affine, affine_gradients, stitch, stitch_gradients
+
+__all__ = ["Network"]
+
+STITCHED = 0.9  # weight of a task's own activations at the start
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Tasks whose heads hang on the same layer, their columns, and the position in ``tasks`` of each column's."""
+
+    layer: int
+    tasks: np.ndarray
+    columns: np.ndarray
+    owner: np.ndarray
+
+
+class Network:
+    """Architecture of a net.
+
+    Parameters
+    ----------
+    n_features : int
+    hidden_sizes, head_sizes : sequence of int
+        Units of the hidden layers, and of those of every head.
+    widths : sequence of int
+        Columns of each task's output.
+    head_layers : sequence of int
+        The layer each task's head hangs on.
+    activation : str
+    sharing : {"hard", "l2", "trace", "cross_stitch"}
+    dropout : float
+        Share of the hidden units left out in a training step.
+    unit : float
+        What the last matrices and biases of the heads are counted in, so that they are of the size of the others.
+    """
+
+    def __init__(self, n_features, hidden_sizes, head_sizes, widths, head_layers, activation, sharing, dropout, unit):
+        self.sizes = [n_features, *hidden_sizes]
+        self.head_sizes = list(head_sizes)
+        self.n_tasks, self.n_columns = len(widths), int(sum(widths))
+        self.own, self.stitched = sharing != "hard", sharing == "cross_stitch"
+        self.activation, self.dropout, self.unit = activation, dropout, unit
+        owner = np.repeat(np.arange(self.n_tasks), widths)
+        self.groups = []
+        for layer in sorted(set(head_layers)):
+            tasks = np.flatnonzero(np.asarray(head_layers) == layer)
+            columns = np.flatnonzero(np.isin(owner, tasks))
+            self.groups.append(_Group(layer, tasks, columns, np.searchsorted(tasks, owner[columns])))
+
+    @property
+    def hidden(self):
+        """Numbers of the hidden layers."""
+        return range(1, len(self.sizes))
+
+    def unit_of(self, name):
+        """What a variable's entries are counted in."""
+        return self.unit if name.startswith("head") and name.count(".") == 1 else 1.0
+
+    def shapes(self):
+        """``{name: shape}`` of the variables."""
+        found = {}
+        lead = (self.n_tasks,) if self.own else ()
+        for layer in self.hidden:
+            found[f"hidden{layer}.weight"] = (*lead, self.sizes[layer - 1], self.sizes[layer])
+            found[f"hidden{layer}.bias"] = (*lead, 1, self.sizes[layer])
+            if self.stitched:
+                found[f"stitch{layer}"] = (self.n_tasks, self.n_tasks)
+        for group in self.groups:
+            sizes = [self.sizes[group.layer], *self.head_sizes]
+            for m in range(1, len(sizes)):
+                found[f"head{group.layer}.{m}.weight"] = (len(group.tasks), sizes[m - 1], sizes[m])
+                found[f"head{group.layer}.{m}.bias"] = (len(group.tasks), 1, sizes[m])
+            found[f"head{group.layer}.weight"] = (sizes[-1], len(group.columns))
+            found[f"head{group.layer}.bias"] = (1, len(group.columns))
+        return found
+
+    def initialise(self, variables, offsets, rng):
+        """Random weights, with the outputs' biases at ``offsets`` (n_columns,); a linear model begins at zero."""
+        linear = len(self.sizes) == 1 and not self.head_sizes
+        for name in variables:
+            shape = variables.shapes[name]
+            if name.endswith(".weight") and not linear:
+                alike = name.startswith("hidden") and self.own and not self.stitched  # drift apart with the data
+                bound = math.sqrt(ACTIVATIONS[self.activation].gain / (shape[-2] + shape[-1]))
+                values = rng.uniform(-bound, bound, shape[1:] if alike else shape)
+                variables[name] = variables.xp.asarray(np.broadcast_to(values, shape), dtype=variables.dtype)
+            elif name.startswith("stitch"):
+                T = self.n_tasks
+                S = np.full(shape, (1 - STITCHED) / max(T - 1, 1)) if T > 1 else np.ones(shape)
+                np.fill_diagonal(S, STITCHED if T > 1 else 1.0)
+                variables[name] = variables.xp.asarray(S, dtype=variables.dtype)
+        for group in self.groups:
+            values = variables.xp.asarray(offsets[None, group.columns] / self.unit, dtype=variables.dtype)
+            variables[f"head{group.layer}.bias"] = values
+
+    # -- forward -------------------------------------------------------------------------------------------------
+
+    def forward(self, variables, X, rng=None):
+        """``(eta (B, n_columns), record for `backward`)``; with a generator, units are dropped."""
+        xp = variables.xp
+        record = {"layers": [X], "heads": {}}
+        for layer in self.hidden:
+            record["layers"].append(self._unit(variables, f"hidden{layer}", record["layers"][-1], record, rng))
+            if self.stitched:
+                record[f"stitch{layer}"] = record["layers"][-1]
+                record["layers"][-1] = stitch(xp, variables[f"stitch{layer}"], record["layers"][-1])
+        outputs = [self._head(variables, group, record, rng) for group in self.groups]
+        if len(outputs) > 1:
+            order = np.argsort(np.concatenate([group.columns for group in self.groups]))
+            outputs = [xp.take(xp.concat(outputs, axis=1), xp.asarray(order), axis=1)]
+        return (outputs[0] if self.unit == 1 else self.unit * outputs[0]), record
+
+    def _unit(self, variables, name, A, record, rng):
+        xp = variables.xp
+        H = ACTIVATIONS[self.activation].value(xp, affine(A, variables[f"{name}.weight"], variables[f"{name}.bias"]))
+        if rng is None or self.dropout == 0:
+            record[name] = H, None
+            return H
+        kept = (rng.random(H.shape, dtype=np.float32) >= self.dropout) / (1 - self.dropout)
+        mask = xp.asarray(kept, dtype=variables.dtype)
+        record[name] = H, mask
+        return H * mask
+
+    def _head(self, variables, group, record, rng):
+        """Outputs (B, columns of the group)."""
+        xp, name = variables.xp, f"head{group.layer}"
+        Z = self._below(xp, group, record)
+        inputs = [Z]
+        for m in range(1, len(self.head_sizes) + 1):
+            Z = self._unit(variables, f"{name}.{m}", Z, record, rng)
+            inputs.append(Z)
+        record["heads"][group.layer] = inputs
+        V, b = variables[f"{name}.weight"], variables[f"{name}.bias"]
+        if Z.ndim == 2:
+            return affine(Z, V, b)
+        return xp.sum(self._spread(xp, group, Z) * xp.matrix_transpose(V)[:, None, :], axis=2).T + b
+
+    def _below(self, xp, group, record):
+        """What a group's heads see: (B, d), or (tasks of the group, B, d)."""
+        A = record["layers"][group.layer]
+        whole = A.ndim == 2 or len(group.tasks) == self.n_tasks
+        return A if whole else xp.take(A, xp.asarray(group.tasks), axis=0)
+
+    @staticmethod
+    def _spread(xp, group, Z):
+        """Activations of the task of every column: (columns, B, d)."""
+        return Z if len(group.owner) == Z.shape[0] else xp.take(Z, xp.asarray(group.owner), axis=0)
+
+    # -- backward ------------------------------------------------------------------------------------------------
+
+    def backward(self, variables, gradients, record, D):
+        """Write into ``gradients`` those of a function of eta with gradient D (B, n_columns)."""
+        xp = variables.xp
+        D = D if self.unit == 1 else self.unit * D
+        arriving = [None] * len(self.sizes)  # gradients by the layers' activations
+        for group in self.groups:
+            part = D if len(self.groups) == 1 else xp.take(D, xp.asarray(group.columns), axis=1)
+            below = self._head_gradients(variables, gradients, group, record, part)
+            if group.layer > 0:
+                arriving[group.layer] = self._joined(xp, group, arriving[group.layer], below)
+        for layer in reversed(self.hidden):
+            by_output = arriving[layer]
+            if by_output is None:  # no head hangs on it or above it
+                for name in (name for name in gradients if name.startswith((f"hidden{layer}.", f"stitch{layer}"))):
+                    gradients[name] = 0.0
+                continue
+            if self.stitched:
+                S, A = variables[f"stitch{layer}"], record[f"stitch{layer}"]
+                gradients[f"stitch{layer}"], by_output = stitch_gradients(xp, S, A, by_output)
+            below = self._unit_gradients(
+                variables, gradients, f"hidden{layer}", record["layers"][layer - 1], record, by_output, layer > 1
+            )
+            if layer > 1:
+                arriving[layer - 1] = below if arriving[layer - 1] is None else arriving[layer - 1] + below
+
+    def _unit_gradients(self, variables, gradients, name, A, record, by_output, to_input=True):
+        xp = variables.xp
+        H, mask = record[name]
+        D = by_output * ACTIVATIONS[self.activation].slope(xp, H)
+        D = D if mask is None else D * mask
+        W = variables[f"{name}.weight"]
+        gradients[f"{name}.weight"], gradients[f"{name}.bias"], below = affine_gradients(xp, A, W, D, to_input)
+        return below
+
+    def _head_gradients(self, variables, gradients, group, record, D):
+        xp, name = variables.xp, f"head{group.layer}"
+        inputs = record["heads"][group.layer]
+        Z, V = inputs[-1], variables[f"{name}.weight"]
+        if Z.ndim == 2:
+            gradients[f"{name}.weight"], gradients[f"{name}.bias"], below = affine_gradients(
+                xp, Z, V, D, group.layer > 0
+            )
+            return below
+        by_column = D.T[:, :, None]  # (columns, B, 1)
+        gradients[f"{name}.weight"] = xp.sum(self._spread(xp, group, Z) * by_column, axis=1).T
+        gradients[f"{name}.bias"] = xp.sum(D, axis=0, keepdims=True)
+        below = by_column * xp.matrix_transpose(V)[:, None, :]
+        if len(group.owner) != Z.shape[0]:
+            owned = group.owner[None, :] == np.arange(Z.shape[0])[:, None]
+            owned = xp.asarray(owned, dtype=variables.dtype)
+            below = xp.reshape(owned @ xp.reshape(below, (below.shape[0], -1)), Z.shape)
+        for m in range(len(self.head_sizes), 0, -1):
+            to_input = m > 1 or group.layer > 0
+            below = self._unit_gradients(variables, gradients, f"{name}.{m}", inputs[m - 1], record, below, to_input)
+        return below
+
+    def _joined(self, xp, group, arrived, below):
+        """Gradients by a layer's activations, those of another group of heads added."""
+        if below.ndim == 3 and below.shape[0] != self.n_tasks:
+            wide = xp.zeros((self.n_tasks, *below.shape[1:]), dtype=below.dtype)
+            for k, t in enumerate(group.tasks.tolist()):
+                wide[t, ...] = below[k, ...]
+            below = wide
+        return below if arrived is None else arrived + below

@@ -1,0 +1,135 @@
+"""What training makes small: the tasks' mean losses, weighted, and what ties the weights down.
+
+    n_tasks sum_t lambda_t mean_t(loss) + alpha / 2 sum |weights|^2 + sharing
+
+with ``lambda`` summing to one; with every lambda_t the task's share of the labels it is the smooth part of the linear
+models. Under uncertainty weighting the loss of task t counts ``exp(-s_t)``, and ``s_t / 2`` is added (Kendall, Gal &
+Cipolla, 2018, equation 7 with ``s = log sigma^2``).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mtlreg.neural._variables import host
+
+__all__ = ["Objective"]
+
+LOG_VARIANCE = "log_variance"
+
+
+class Objective:
+    """Value and gradients of the smooth part over a batch of rows.
+
+    Parameters
+    ----------
+    network : Network
+    losses : TaskLosses
+        Acting on (B, n_labels) and (B, n_columns).
+    first : ndarray (n_tasks + 1,)
+        The label column at which each task's begin.
+    factors : ndarray (n_tasks,)
+        ``n_tasks lambda_t``.
+    alpha : float
+    distance : float
+        Strength of ``sum |W_t - mean W|^2 / 2`` over the tasks' hidden layers.
+    uncertainty : bool
+    held : dict
+        ``{name: Held}`` of the variables under a penalty.
+    """
+
+    def __init__(self, network, losses, first, factors, alpha, distance=0.0, uncertainty=False, held=None):
+        self.held = {} if held is None else held
+        self.network, self.losses, self.alpha, self.distance = network, losses, alpha, distance
+        self.factors, self.uncertainty = np.asarray(factors, dtype=np.float64), uncertainty
+        self.task = np.repeat(np.arange(len(first) - 1), np.diff(first))  # of each label column
+
+    def shapes(self):
+        """``{name: shape}`` of all variables."""
+        own = {LOG_VARIANCE: (self.network.n_tasks,)} if self.uncertainty else {}
+        return self.network.shapes() | own
+
+    def factor(self, variables):
+        """What each task's mean loss is multiplied by: (n_tasks,) of NumPy."""
+        if not self.uncertainty:
+            return self.factors
+        return self.factors * np.exp(-host(variables[LOG_VARIANCE]).astype(np.float64))
+
+    def task_losses(self, variables, X, y, weights):
+        """Sums of the weighted losses of each task, (n_tasks,) of NumPy."""
+        eta, _ = self.network.forward(variables, X)
+        return self._by_task(variables.xp, weights * self.losses.value(y, self._observed(variables.xp, eta, weights)))
+
+    def row_losses(self, variables, X, y, weights):
+        """Losses of every row and task, zero where there is no label: (B, n_tasks) of NumPy."""
+        eta, _ = self.network.forward(variables, X)
+        values = host(self.losses.value(y, self._observed(variables.xp, eta, weights))) * (host(weights) > 0)
+        return np.stack([values[:, self.task == t].sum(axis=1) for t in range(self.network.n_tasks)], axis=1)
+
+    def _observed(self, xp, eta, weights):
+        """eta, zero where there is no label: what a net says there must not overflow."""
+        return xp.where(self.losses.expand(weights) > 0, eta, xp.zeros_like(eta[:1, :1]))
+
+    def _by_task(self, xp, values):
+        sums = host(xp.sum(values, axis=0, dtype=xp.float64))
+        return np.bincount(self.task, sums, minlength=self.network.n_tasks)
+
+    def gradients(self, variables, gradients, X, y, weights, scale=None, share=1.0, rng=None):
+        """The tasks' sums of losses over a batch, (n_tasks,), with the gradients of the objective written.
+
+        Parameters
+        ----------
+        variables, gradients : Variables
+        X, y, weights : arrays
+            A batch.
+        scale : ndarray (n_tasks,) or None
+            What the batch's losses of each task are multiplied by in the gradient: by how much the batch is a part of
+            the data, and how fast each task is to learn.
+        share : float
+            What all that is not a loss is multiplied by.
+        rng : numpy.random.Generator or None
+            For dropout.
+        """
+        xp, network = variables.xp, self.network
+        eta, record = network.forward(variables, X, rng)
+        eta = self._observed(xp, eta, weights)
+        sums = self._by_task(xp, weights * self.losses.value(y, eta))
+        scale = np.ones(network.n_tasks) if scale is None else scale
+        factor = (scale * self.factor(variables))[self.task]
+        D = self.losses.expand(weights * xp.asarray(factor, dtype=variables.dtype)) * self.losses.gradient(y, eta)
+        network.backward(variables, gradients, record, D)
+        for name in gradients:
+            if name.endswith(".weight") and self.alpha > 0:
+                gradients[name] += share * self.alpha * self.network.unit_of(name) ** 2 * variables[name]
+        if self.distance > 0:
+            for name in self._own(variables):
+                W = variables[name]
+                gradients[name] += share * self.distance * (W - xp.mean(W, axis=0, keepdims=True))
+        for name, held in self.held.items():
+            gradients[name] += share * held.slope(variables[name])
+        if self.uncertainty:
+            slope = share * (scale > 0) * 0.5 * self.factors - scale * self.factor(variables) * sums
+            gradients[LOG_VARIANCE] = xp.asarray(slope, dtype=variables.dtype)
+        return sums
+
+    def _own(self, variables):
+        """Names of the hidden layers' weights where each task has its own."""
+        return [name for name in variables if name.startswith("hidden") and name.endswith(".weight")]
+
+    def value(self, variables, sums, smooth=False):
+        """The objective (or only its smooth part), given the tasks' mean losses."""
+        xp = variables.xp
+        total = float(self.factor(variables) @ sums)
+        if self.uncertainty:
+            total += 0.5 * float(self.factors @ host(variables[LOG_VARIANCE]))
+        for name in variables:
+            if name.endswith(".weight"):
+                total += 0.5 * self.alpha * self.network.unit_of(name) ** 2 * float(xp.sum(variables[name] ** 2))
+        if self.distance > 0:
+            for name in self._own(variables):
+                W = variables[name]
+                total += 0.5 * self.distance * float(xp.sum((W - xp.mean(W, axis=0, keepdims=True)) ** 2))
+        for name, held in self.held.items():
+            W = variables[name]
+            total += held.smooth(W) + (0.0 if smooth else held.value(W))
+        return total
