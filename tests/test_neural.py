@@ -496,8 +496,10 @@ def test_tasks_of_one_row():
     X, Y = numbers(n=20)
     Y[1:, 2] = np.nan
     net().fit(X, Y)
+    model = net(early_stopping=True).fit(X, Y)
+    assert np.isnan(model.validation_curve_[:, 2]).all()
     with pytest.raises(ValueError, match="Task 2 has one labelled row"):
-        net(early_stopping=True).fit(X, Y)
+        net(early_stopping="per_task").fit(X, Y)
 
 
 def test_mixed_losses_with_a_classifier():

@@ -17,6 +17,7 @@ from mtlreg.compare._structure import StructuredByData
 from mtlreg.estimators import MultiTaskClassifier, MultiTaskRegressor
 from mtlreg.metrics import make_task_scorer
 from mtlreg.model_selection import PathSearchCV, StratifiedTaskKFold
+from mtlreg.neural import SharedLayerClassifier, SharedLayerRegressor
 from mtlreg.penalties import (
     L1,
     L21,
@@ -70,6 +71,7 @@ FAMILIES = {
     "dirty": "features shared by all tasks, and features of single tasks",
     "trace": "a low-dimensional space shared by all tasks",
     "mean": "tasks drawn to their mean",
+    "net": "a neural net with hidden layers shared by all tasks",
     "mlp": "a neural net that is told the task (scikit-learn's MLP)",
     "squared_trace": "the same space as trace, with the squared trace norm",
     "clusters": "two clusters of tasks, around a mean of all",
@@ -94,7 +96,7 @@ FAMILIES = {
     "calibrated": "features shared by all tasks, whatever their noise (regression only)",
 }
 #: what is compared unless more is asked for
-DEFAULT_FAMILIES = tuple(FAMILIES)[: tuple(FAMILIES).index("mlp") + 1]
+DEFAULT_FAMILIES = tuple(FAMILIES)[: tuple(FAMILIES).index("net") + 1]
 REGRESSION_ONLY = ("calibrated",)
 NEED_ORDER = ("temporal", "temporal_smooth", "fused_root", "root_fused")
 
@@ -177,8 +179,10 @@ def make_family(name, settings):
     if name == "pooled_intercepts":
         slopes = clone(plain).set_params(fit_intercept=False)
         return _search(TaskDummies(slopes, settings.task_feature, "free"), settings, settings.task_feature)
-    if name == "mlp":
+    if name == "net":
         return _net(settings)
+    if name == "mlp":
+        return _told_net(settings)
     model = linear(clone(PENALTIES[name]), standardize=True, tol=1e-4, task_feature=settings.task_feature, **extra)
     if name == "calibrated":
         model.set_params(loss="calibrated")
@@ -201,13 +205,28 @@ def _search(model, settings, task_feature):
     )
 
 
+#: of both nets
+UNITS, RATE = (50,), 3e-3
+
+
 def _net(settings):
-    net = MLPClassifier if settings.classification else MLPRegressor
-    net = net(hidden_layer_sizes=(50,), max_iter=200, learning_rate_init=3e-3, random_state=settings.random_state)
+    kind = SharedLayerClassifier if settings.classification else SharedLayerRegressor
+    extra = {"single_class": "constant"} if settings.classification else {}
+    net = kind(UNITS, learning_rate_init=RATE, random_state=settings.random_state, **extra)
+    net.set_params(early_stopping=True, task_feature=settings.task_feature)
+    return _over(net, {"alpha": [1e-3, 0.1]}, settings)
+
+
+def _told_net(settings):
+    kind = MLPClassifier if settings.classification else MLPRegressor
+    net = kind(hidden_layer_sizes=UNITS, max_iter=200, learning_rate_init=RATE, random_state=settings.random_state)
     model = TaskDummies(make_pipeline(StandardScaler(), net), settings.task_feature)
-    name = f"estimator__{net.__class__.__name__.lower()}__alpha"
+    return _over(model, {f"estimator__{kind.__name__.lower()}__alpha": [1e-2, 1.0]}, settings)
+
+
+def _over(model, grid, settings):
     folds, scorer = settings.folds(settings.task_feature), settings.scorer(settings.task_feature)
-    return GridSearchCV(model, {name: [1e-2, 1.0]}, cv=folds, scoring=scorer)
+    return GridSearchCV(model, grid, cv=folds, scoring=scorer)
 
 
 def make_extra(estimator, settings):

@@ -199,7 +199,8 @@ class SharedLayerBase(TaskModel):
         optimizer = make_optimizer(self.solver, variables, objective.held, self.momentum)
         train, out = rows.rows, np.zeros(0, dtype=int)
         if self.early_stopping:
-            train, out = held_out(rows, table.tasks, self.validation_fraction, rng)
+            everyone = self.early_stopping == "per_task"
+            train, out = held_out(rows, table.tasks, self.validation_fraction, rng, all_tasks=everyone)
         progress = Progress(len(targets), rates=task_rates(self, table.tasks))
         return Training(self, objective, variables, optimizer, rows, train, out, rng, progress)
 

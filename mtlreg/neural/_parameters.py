@@ -133,8 +133,9 @@ _COMMON = {
     "early_stopping": (
         False,
         """early_stopping : bool or "per_task", default=False
-    Hold rows of every task out and keep the state that is best on them. "per_task": a task that has not improved there
-    for ``n_iter_no_change`` epochs is trained no more, and training ends with the last task.""",
+    Hold rows of every task out (of one with a single labelled row none) and keep the state that is best on them.
+    "per_task": a task that has not improved there for ``n_iter_no_change`` epochs is trained no more, and training ends
+    with the last task.""",
     ),
     "validation_fraction": (
         0.1,

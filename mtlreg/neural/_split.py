@@ -7,8 +7,10 @@ import numpy as np
 __all__ = ["held_out"]
 
 
-def held_out(rows, tasks, fraction, rng):
+def held_out(rows, tasks, fraction, rng, *, all_tasks):
     """``(train, held out)``: positions of rows, such that every task has labels in both.
+
+    A task with a single labelled row has it in the first only, unless ``all_tasks`` are asked for.
 
     Raises
     ------
@@ -16,10 +18,10 @@ def held_out(rows, tasks, fraction, rng):
         A task has a single labelled row, or its rows cannot be parted from those of others.
     """
     for task, labelled in zip(tasks.tolist(), rows.labelled, strict=True):
-        if len(labelled) == 1:
+        if all_tasks and len(labelled) == 1:
             raise ValueError(
-                f"Task {task!r} has one labelled row, of which none can be held out: give early_stopping=False, or "
-                "drop the task."
+                f"Task {task!r} has one labelled row, of which none can be held out to stop it by: give another "
+                "early_stopping, or drop the task."
             )
     out = np.zeros(rows.X.shape[0], dtype=bool)
     if rows.stacked:
@@ -28,10 +30,10 @@ def held_out(rows, tasks, fraction, rng):
     else:
         every = rows.rows
         out[rng.choice(every, _how_many(len(every), fraction), replace=False)] = True
-        # a task may have lost all its labels to one side: give it one row there
-        for labelled in sorted(rows.labelled, key=len):
+        # a task may have lost all its labels to one side: move one row, that of the smallest tasks last
+        for labelled in sorted(rows.labelled, key=len, reverse=True):
             inside = out[labelled]
-            if len(labelled) and (inside.all() or not inside.any()):
+            if len(labelled) > 1 and not inside.any() or len(labelled) and inside.all():
                 out[rng.choice(labelled)] ^= True
         for task, labelled in zip(tasks.tolist(), rows.labelled, strict=True):
             if len(labelled) and out[labelled].all():

@@ -204,7 +204,7 @@ class Training:
         better = by_task < progress.lowest - settings.tol
         progress.lowest = np.fmin(progress.lowest, by_task)
         progress.still = np.where(better, 0, progress.still + 1)
-        tired = (progress.still >= settings.n_iter_no_change) & (progress.rates > 0)
+        tired = (progress.still >= settings.n_iter_no_change) & (progress.rates > 0) & ~np.isnan(by_task)
         if settings.early_stopping == "per_task":
             progress.rates = np.where(tired, 0.0, progress.rates)
         elif isinstance(settings.task_learning_rate, str):
