@@ -1,4 +1,4 @@
-"""What do the penalties do for estimation where their assumptions hold?"""
+"""What do penalties and nets do for estimation where their assumptions hold?"""
 
 import argparse
 import shlex
@@ -6,12 +6,13 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.evidence import blocks, clusters, graph, phase, temporal
+from benchmarks.evidence import blocks, clusters, conflict, graph, masked, peaks, phase, temporal, unequal
 from benchmarks.evidence.study import write
 
 __all__ = ["STUDIES", "main"]
 
 STUDIES = {"phase": phase, "blocks": blocks, "clusters": clusters, "temporal": temporal, "graph": graph}
+STUDIES |= {"peaks": peaks, "conflict": conflict, "unequal": unequal, "masked": masked}
 
 
 def main(arguments=None):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 
 from mtlreg.cli import _compare, _predict
@@ -29,6 +30,7 @@ def run_command(name, argv):
     """
     command = COMMANDS[name]
     args = command.parser().parse_args(argv)
+    args.command_line = shlex.join(["python", "-m", "mtlreg", name, *argv])
     try:
         command.run(args)
     except InputError as error:

@@ -20,6 +20,7 @@ __all__ = ["kept", "parser", "run"]
 
 NUMBER_METRICS = ["r2", "explained_variance"]
 CLASS_METRICS = [name for name, entry in METRICS.items() if entry.greater_is_better and name not in NUMBER_METRICS]
+NOT_SETTINGS = ("save", "json", "plot", "report", "quiet", "command_line")
 KINDS = {"regression": NUMBER_METRICS, "classification": CLASS_METRICS}
 
 
@@ -59,6 +60,7 @@ def parser():
     out.add_argument("--save", metavar="model.joblib", help="fit the best model on all rows, for 'predict'")
     out.add_argument("--json", metavar="FILE.json", help="the results and the settings")
     out.add_argument("--plot", metavar="FILE.png", help="a picture of the scores")
+    out.add_argument("--report", metavar="FILE.html", help="a page on what is shared and which tasks it helps")
     out.add_argument("--quiet", action="store_true", help="no progress on stderr")
     return found
 
@@ -100,7 +102,7 @@ def run(args):
         raise InputError(_in_options(str(error).strip().partition("\n")[0], args)) from error
     found.tasks = tasks
     print(found)
-    _save(found, args, features, targets, chosen, notes)
+    _save(found, args, features, targets, chosen, notes, X, y)
 
 
 def _in_options(message, args):
@@ -121,7 +123,8 @@ def _names(text):
 def _check_options(args):
     """What can be told without reading the file."""
     need_pandas()
-    check_outputs({"--save": args.save, "--json": args.json, "--plot": args.plot}, [args.file])
+    outputs = {"--save": args.save, "--json": args.json, "--plot": args.plot, "--report": args.report}
+    check_outputs(outputs, [args.file])
     least = {"folds": 2, "inner_folds": 2, "alphas": 1, "seed": 0}
     for name, smallest in least.items():
         if getattr(args, name) < smallest:
@@ -139,6 +142,8 @@ def _check_options(args):
         raise InputError(f"--metric: there is no '{args.metric}'; {did_you_mean(args.metric, sum(KINDS.values(), []))}")
     if args.kind != "auto":
         _metric(args.metric, args.kind)
+    if args.report:
+        need_matplotlib("--report")
     if args.plot:
         _check_plot(args.plot)
 
@@ -152,11 +157,18 @@ def _metric(metric, kind):
     return metric or ("r2" if kind == "regression" else None)
 
 
-def _check_plot(path):
+def need_matplotlib(option):
+    """Say what to install, before the long work begins."""
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        import matplotlib.backends.backend_agg  # noqa: F401
     except ImportError:
-        raise InputError('--plot needs matplotlib: pip install "mtlreg[plot]"') from None
+        raise InputError(f'{option} needs matplotlib: pip install "mtlreg[plot]"') from None
+
+
+def _check_plot(path):
+    need_matplotlib("--plot")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     ending = str(path).rpartition(".")[2].lower()
     known = FigureCanvasAgg.get_supported_filetypes()
     if ending not in known:
@@ -208,12 +220,13 @@ def _print(notes):
         print(flush=True)
 
 
-def _save(found, args, features, targets, chosen, notes):
+def _save(found, args, features, targets, chosen, notes, X, y):
     """Write what the options ask for, and say so; one that fails does not keep the others from being written."""
     writers = {
         "Model": ("--save", args.save, lambda path: _model(found, args, features, targets).save(path)),
         "Results": ("--json", args.json, lambda path: _write_json(path, found, args, targets.kind, chosen, notes)),
         "Picture": ("--plot", args.plot, lambda path: _draw(found, path)),
+        "Report": ("--report", args.report, lambda path: found.report(path, X, y, args.command_line)),
     }
     failed = []
     for what, (option, path, write) in writers.items():
@@ -244,7 +257,7 @@ def _model(found, args, features, targets):
 
 
 def _write_json(path, found, args, kind, chosen, notes):
-    settings = {name: value for name, value in vars(args).items() if name not in ("save", "json", "plot", "quiet")}
+    settings = {name: value for name, value in vars(args).items() if name not in NOT_SETTINGS}
     settings |= {"features": chosen, "kind": kind, "metric": found.metric, "families": [r.name for r in found.results]}
     settings |= {"version": mtlreg.__version__, "notes": notes}
     with open(path, "w", encoding="utf-8") as file:

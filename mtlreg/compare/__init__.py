@@ -116,7 +116,10 @@ def compare(
     results = []
     for i, name in enumerate(models):
         results.append(ModelResult.collect(name, labels, runs[i * len(splits) : (i + 1) * len(splits)]))
-    found = Comparison(metric, labels, results)
+    asked = {"cv": cv if isinstance(cv, numbers.Integral) else f"{len(splits)} splits", "inner_cv": inner_cv}
+    asked |= {"n_alphas": n_alphas, "choose_by": choose_by, "random_state": random_state, "metric": metric}
+    asked |= {"task_feature": task_feature, "families": ", ".join(models)}
+    found = Comparison(metric, labels, results, models=models, splits=splits, task_feature=task_feature, settings=asked)
     if refit:
         found.best_estimator_ = fit_quietly(models[found.best_], X, y)
     return found

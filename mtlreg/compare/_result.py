@@ -72,6 +72,12 @@ class Comparison:
         Of the intervals.
     best_estimator_ : estimator
         With ``refit=True``: the model of ``best_`` fitted on all rows.
+    models : dict
+        The estimators by name, not fitted.
+    splits : list of (train, test)
+    task_feature : str, int or None
+    settings : dict
+        What `compare` was asked for.
     """
 
     metric: str
@@ -81,6 +87,32 @@ class Comparison:
     threshold: float = 0.005
     level: float = 0.95
     best_estimator_: object = field(default=None, repr=False)
+    models: dict = field(default_factory=dict, repr=False)
+    splits: list = field(default_factory=list, repr=False)
+    task_feature: object = field(default=None, repr=False)
+    settings: dict = field(default_factory=dict, repr=False)
+
+    def report(self, path, X, y, command=None):
+        """Write all this, and what the best models share, as one HTML page.
+
+        It fits the best linear model and the net on all rows, and some models on fewer rows, and needs matplotlib.
+
+        Parameters
+        ----------
+        path : str or path
+            Of the file to write.
+        X, y
+            Those that were compared.
+        command : str, default=None
+            What makes the page again, to be shown on it.
+
+        Returns
+        -------
+        pathlib.Path
+        """
+        from mtlreg.report import write_report
+
+        return write_report(path, self, X, y, command)
 
     @property
     def best_(self):
