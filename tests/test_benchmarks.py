@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks import growth, norms, paths, peers, run, school
+from benchmarks import growth, nets, norms, paths, peers, run, school
 from benchmarks.certify import FAMILIES, alpha_max, objective, relative_gap
 from benchmarks.measure import Ladder, Row, Rung
 from benchmarks.problems import FULL, QUICK, make_problem, names
@@ -118,3 +118,11 @@ def test_school_without_data_says_so(monkeypatch, capsys):
     monkeypatch.delenv("MTLREG_DATA", raising=False)
     assert school.main([]) == 2
     assert "MTLREG_DATA" in capsys.readouterr().err
+
+
+def test_nets_have_the_losses_of_the_others(monkeypatch, capsys):
+    monkeypatch.setitem(nets.SIZES, "small", (400, 4, 3, (5, 4)))
+    assert nets.main(["--sizes", "small", "--epochs", "3", "--repeats", "1"]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| small"))
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert float(cells[1]) > 0 and float(cells[5]) < 1e-10
