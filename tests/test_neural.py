@@ -232,6 +232,13 @@ def one_unlearnable():
     return X, Y
 
 
+def test_auxiliary_tasks_do_not_say_when_to_stop():
+    X, Y = one_unlearnable()
+    model = net(early_stopping=True, auxiliary_tasks=[1], max_iter=300, learning_rate_init=0.01).fit(X, Y)
+    totals = model.validation_curve_[:, [0, 2]].sum(axis=1)
+    assert_allclose(model.best_loss_, totals.min())
+
+
 def test_each_task_stops_by_itself():
     X, Y = one_unlearnable()
     model = net(early_stopping="per_task", max_iter=400, learning_rate_init=0.01, n_iter_no_change=5).fit(X, Y)

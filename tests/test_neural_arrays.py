@@ -44,7 +44,7 @@ def trained(settings, namespace, stacked):
         rows = Rows(table, targets, namespace, fixed["_shift"], fixed["_scale"])
         variables = Variables(training.variables.shapes, namespace.asarray(training.variables.flat))
         optimizer = make_optimizer(model.solver, variables, training.objective.held, model.momentum)
-        parts = training.train, training.held_out, training.rng, training.progress
+        parts = training.train, training.held_out, training.rng, training.progress, training.main
         training = Training(model, training.objective, variables, optimizer, rows, *parts)
     training.run(3)
     return np.asarray(training.variables.flat)

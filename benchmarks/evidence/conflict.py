@@ -9,7 +9,7 @@ from benchmarks.evidence.trial import against, summary, table_of_means
 
 __all__ = ["STUDY"]
 
-HIDDEN, OWN, N, N_TEST, NOISE = 4, 3, 200, 2000, 0.1
+HIDDEN, OWN, N, N_TEST, NOISE = 4, 3, 1000, 2000, 0.1
 SOFT = {
     "l2": {"sharing": "l2", "alpha_sharing": 1e-3},
     "trace": {"sharing": "trace", "alpha_sharing": 1e-3},

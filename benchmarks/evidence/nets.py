@@ -19,7 +19,7 @@ def fitted(X, y, seed, **settings):
         "validation_fraction": 0.2,
         "n_iter_no_change": 50,
     } | settings
-    net = SharedLayerRegressor(max_iter=2000, learning_rate_init=0.01, random_state=seed, **settings)
+    net = SharedLayerRegressor(**({"max_iter": 2000, "learning_rate_init": 0.01, "random_state": seed} | settings))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return net.fit(X, y)

@@ -48,7 +48,7 @@ def trial(n_small, seed):
 
 def run(quick=False, n_jobs=None):
     """Errors for growing numbers of rows of the small task."""
-    settings, n_seeds = ((20,), 2) if quick else ((10, 20, 40, 80), 12)
+    settings, n_seeds = ((20,), 2) if quick else ((10, 20, 40, 80), 20)
     found = draws(trial, settings, n_seeds, n_jobs)
     large = {name.removeprefix("large, "): found.pop(name) for name in list(found) if name.startswith("large")}
     pairs = [("joint", "alone"), *((name, "joint") for name in TRAININGS if name != "joint")]
@@ -64,10 +64,10 @@ def run(quick=False, n_jobs=None):
 
 STUDY = Study(
     "Nets: tasks of very different sizes",
-    """A task of few rows gains from large ones that use the same hidden units; how much it counts depends on the
+    """A task of few rows gains from large ones that use the same hidden units. How much it counts depends on the
     training: drawn as often as the others it is learned sooner, in proportion to its labels later.""",
     f"""Tasks are random heads on the same {LATENT} hidden functions of {P} features; three have {N_LARGE} rows, one
     has few, noise {NOISE}. {HIDDEN} hidden units, batches of 50, early stopping on a fifth of each task's rows (by
-    the tasks' losses weighted as in training); 12 draws. Error: squared error over the variance.""",
+    the tasks' losses weighted as in training); 20 draws. Error: squared error over the variance.""",
     run,
 )

@@ -24,7 +24,7 @@ def _landmine(data, quick):
         splits = _with_mines(task[rows], y[rows], n_rows, 2 if quick else 5)
         title = f"{n_tasks} tasks, {n_rows} training rows a task"
         options = {"metric": "roc_auc", "few": True}
-        families = every if n_tasks == 19 or quick else (*LINEAR, "mlp")
+        families = every if n_tasks == 19 or quick else (*LINEAR, "net", "mlp")
         jobs.append(long_job(title, with_task(X, task)[rows], y[rows], splits, (AUC,), families, **options))
     return jobs
 

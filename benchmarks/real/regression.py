@@ -67,7 +67,7 @@ def _sarcos(data, quick):
             y_long,
             [_own_rows(len(X), Y.shape[1], n_rows, seed) for seed in range(2 if quick else 10)],
             (nmse,),
-            _families(quick, more=("mlp",)),
+            _families(quick, more=("net", "mlp")),
             few=True,
         )
         for n_rows in ((50,) if quick else (50, 150, 600))
@@ -89,7 +89,7 @@ def _parkinsons(data, quick):
     jobs = []
     for column, name in ((1, "total_UPDRS"), (0, "motor_UPDRS"))[: 1 if quick else 2]:
         splits = _folds(3, 1 if quick else 3, X, Y[:, column], task_feature=-1)
-        families = _families(quick, left_out=("l1",), more=("mlp",))
+        families = _families(quick, left_out=("l1",), more=("net", "mlp"))
         jobs.append(long_job(name, X, Y[:, column], splits, SUBJECT_R2, families))
     return jobs
 
@@ -97,7 +97,7 @@ def _parkinsons(data, quick):
 def _mulan(name, data, quick):
     X, Y = data.mulan(name)
     figures = (MACRO_R2, Figure("aRRMSE", arrmse, sign=-1, decimals=4))
-    families = _families(quick, more=("mlp",))
+    families = _families(quick, more=("net", "mlp"))
     return [Job(f"{Y.shape[1]} targets", X, Y / Y.std(axis=0), _folds(5, 2 if quick else 5, X, Y), figures, families)]
 
 

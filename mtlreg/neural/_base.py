@@ -202,14 +202,16 @@ class SharedLayerBase(TaskModel):
             everyone = self.early_stopping == "per_task"
             train, out = held_out(rows, table.tasks, self.validation_fraction, rng, all_tasks=everyone)
         progress = Progress(len(targets), rates=task_rates(self, table.tasks))
-        return Training(self, objective, variables, optimizer, rows, train, out, rng, progress)
+        main = ~which_tasks(self.auxiliary_tasks, table.tasks)
+        return Training(self, objective, variables, optimizer, rows, train, out, rng, progress, main)
 
     def _go_on(self, model, table, targets):
         """A training from where the last one ended."""
         rows, objective = self._problem(model, table, targets)
         optimizer, rng, progress = copy.deepcopy(self._session)
         variables, none = self._variables.copy(), np.zeros(0, dtype=int)
-        return Training(self, objective, variables, optimizer, rows, rows.rows, none, rng, progress)
+        every = np.ones(len(targets), dtype=bool)
+        return Training(self, objective, variables, optimizer, rows, rows.rows, none, rng, progress, every)
 
     def _problem(self, model, table, targets):
         """The rows and what is to be made small on them."""

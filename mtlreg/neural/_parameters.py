@@ -44,8 +44,8 @@ _COMMON = {
     "auxiliary_tasks": (
         None,
         """auxiliary_tasks : list of task labels, default=None
-    Tasks that are trained for what they teach the hidden layers. `predict` leaves out their columns, `score` them
-    altogether; with a task column, rows of theirs are still predicted.""",
+    Tasks that are trained for what they teach the hidden layers. `predict` leaves out their columns, `score`
+    and early stopping leave them out altogether; with a task column, rows of theirs are still predicted.""",
     ),
     "task_weight": (
         None,
@@ -197,7 +197,7 @@ validation_curve_ : ndarray of shape (n_epochs, n_tasks) or None
 loss_ : float
     The last of ``objective_curve_``.
 best_loss_ : float
-    The least objective, or weighted loss on rows held out.
+    The least objective, or weighted loss on rows held out of the tasks that are not auxiliary.
 n_iter_ : int
     Epochs.
 task_weights_ : ndarray of shape (n_tasks,)

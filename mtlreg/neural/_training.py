@@ -65,11 +65,14 @@ class Training:
         Positions of rows; none held out: no validation.
     rng : numpy.random.Generator
     progress : Progress
+    main : ndarray of bool (n_tasks,)
+        The tasks whose loss on the rows held out says which state is best.
     """
 
-    def __init__(self, settings, objective, variables, optimizer, rows, train, held_out, rng, progress):
+    def __init__(self, settings, objective, variables, optimizer, rows, train, held_out, rng, progress, main):
         self.settings, self.objective, self.variables, self.optimizer = settings, objective, variables, optimizer
         self.rows, self.train, self.held_out, self.rng, self.progress = rows, train, held_out, rng, progress
+        self.main = main
         self.gradients = variables.copy()  # of the same shape
         self.rate = settings.learning_rate_init
         inside = np.zeros(rows.X.shape[0], dtype=bool)
@@ -212,7 +215,7 @@ class Training:
             progress.still = np.where(tired, 0, progress.still)
 
     def _total(self, means):
-        return float(np.nansum(self.objective.factors * means))
+        return float(np.nansum((self.objective.factors * means)[self.main]))
 
     def restore(self):
         """Go back to the best state."""
