@@ -12,7 +12,15 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPRegressor
 
-from mtlreg import L21, MeanRegularized, MultiTaskRegressor, SharedLayerClassifier, SharedLayerRegressor, TraceNorm
+from mtlreg import (
+    L21,
+    MeanRegularized,
+    MultiTaskRegressor,
+    SharedLayerClassifier,
+    SharedLayerRegressor,
+    TraceNorm,
+    penalties,
+)
 from mtlreg.data import melt
 
 pytestmark = pytest.mark.filterwarnings(
@@ -193,9 +201,11 @@ def test_schedules_have_the_objective_they_say(schedule, weight, task_feature):
         share = 1.0 if chances is None else 1 / len(chances)
         for t, chance in enumerate([1.0] if chances is None else chances):
             rows = training.train if chances is None else training.of_task[t]
-            scale = np.ones(len(targets)) if chances is None else np.eye(len(targets))[t]
+            grown, drawn = np.ones((2, len(targets)))
+            if chances is not None:
+                drawn = np.eye(len(targets))[t] / (len(chances) * chance)
             batch = training.rows.batch(rows)
-            training.objective.gradients(training.variables, training.gradients, *batch, scale, share)
+            training.objective.gradients(training.variables, training.gradients, *batch, grown, drawn, share)
             total += chance * training.gradients.flat
         return total
 
@@ -205,6 +215,23 @@ def test_schedules_have_the_objective_they_say(schedule, weight, task_feature):
     joint = gradient(net(task_weight=weight, **settings))
     drawn = gradient(net(schedule=schedule, **settings), chances)
     assert_allclose(3 * drawn, joint, rtol=1e-9, atol=1e-12)
+
+
+def test_a_batch_of_a_schedule_stands_for_its_tasks():
+    """What `_batches` says of each batch is what the test above takes it to be."""
+    X, Y = numbers()
+    Y[:60, 0] = np.nan
+    Y[:100, 1] = np.nan
+    for schedule, chances in {"alternate": np.full(3, 1 / 3), "proportional": np.array([60, 20, 120]) / 200}.items():
+        model = net(schedule=schedule, batch_size=10)
+        table, targets = model._read_targets(X, Y, None)
+        training = model._begin(model._model(table, targets), table, targets)
+        batches = [batch for _ in range(20) for batch in training._batches()]
+        seen = np.array([np.flatnonzero(drawn)[0] for _, _, drawn, _ in batches])
+        assert_allclose(np.bincount(seen) / len(seen), chances, atol=0.08)
+        for (rows, grown, drawn, share), t in zip(batches, seen, strict=True):
+            assert share == pytest.approx(1 / 3) and drawn[t] == pytest.approx(1 / (3 * chances[t]))
+            assert grown[t] == pytest.approx(len(training.of_task[t]) / len(rows))
 
 
 @pytest.mark.parametrize("schedule", ["joint", "alternate", "proportional"])
@@ -272,6 +299,25 @@ def test_uncertainty_finds_the_noise():
     assert_allclose(model.task_weights_.sum(), 1)
 
 
+@pytest.mark.parametrize("settings", [{"schedule": "alternate"}, {"task_learning_rate": [0.3, 1.0]}], ids=str)
+def test_the_noise_is_the_same_however_it_is_trained(settings):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 3))
+    Y = 1000 * (X @ rng.standard_normal((3, 2)) + rng.standard_normal((300, 2)) * [0.2, 1.0])
+    model = net(hidden_layer_sizes=(), task_weight="uncertainty", max_iter=800, learning_rate="cosine", alpha=0.0)
+    model.set_params(learning_rate_init=0.03, batch_size=100, **settings).fit(X, Y)
+    assert_allclose(model.noise_scale_, np.sqrt(np.mean((Y - model.predict(X)) ** 2, axis=0)), rtol=0.1)
+
+
+def test_a_task_of_rate_zero_stays_as_it_is():
+    X, Y = numbers()
+    for settings in ({}, {"sharing": "l2"}, {"head_sizes": (3,)}, {"head_penalty": L21(0.1)}):
+        start = net(max_iter=1, learning_rate_init=1e-300, **settings).fit(X, Y).weights_
+        model = net(task_learning_rate={1: 0.0}, alpha=0.1, max_iter=50, **settings).fit(X, Y)
+        assert_allclose(model.weights_["head1.weight"][:, 1], start["head1.weight"][:, 1])
+        assert np.abs(model.weights_["head1.weight"][:, 0] - start["head1.weight"][:, 0]).max() > 1e-3
+
+
 def test_soft_sharing_between_apart_and_together():
     X, Y = numbers()
     apart = net(sharing="l2", alpha_sharing=0.0, max_iter=100).fit(X, Y).weights_["hidden1.weight"]
@@ -331,10 +377,18 @@ def test_units_of_the_labels():
     """Labels in another unit: the same net, with heads in that unit."""
     X, Y = numbers()
     model = net(alpha=0.0).fit(X, Y)
-    large = net(alpha=0.0, tol=1e4).fit(X, 1e4 * Y + 1e6)
+    large = net(alpha=0.0).fit(X, 1e4 * Y + 1e6)
     assert_allclose(large.predict(X), 1e4 * model.predict(X) + 1e6, atol=0.01)
     assert_allclose(large.weights_["head1.weight"], 1e4 * model.weights_["head1.weight"], rtol=1e-5, atol=1e-2)
     assert_allclose(large.loss_, 1e8 * model.loss_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("k", [1e-3, 30.0, 1e4])
+def test_labels_in_any_unit(k):
+    X, Y = numbers()
+    for solver in ("sgd", "adam"):
+        model = net(solver=solver, learning_rate_init=0.01, max_iter=300)
+        assert_allclose(model.fit(X, k * Y).score(X, k * Y), clone(model).fit(X, Y).score(X, Y), atol=0.01)
 
 
 def test_warm_start():
@@ -411,6 +465,127 @@ def test_task_affinity(kind):
     assert np.isfinite(model.task_affinity(X, Y, kind=kind)).all()
 
 
+def test_what_partial_fit_does_not_take():
+    X, Y = numbers()
+    for settings, message in [
+        ({"learning_rate": "cosine"}, "learning_rate='constant'"),
+        ({"early_stopping": True}, "early_stopping=False"),
+        ({"task_learning_rate": "adaptive"}, "no task_learning_rate='adaptive'"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            net(**settings).partial_fit(X, Y)
+    with pytest.raises(ValueError, match="class_weight as a dict"):
+        SharedLayerClassifier((4,), class_weight="balanced").partial_fit(X, Y > 0)
+    model = net().partial_fit(X, Y)
+    for settings in ({"sharing": "l2"}, {"task_weight": "uncertainty"}, {"dropout": 0.5}, {"head_penalty": L21(1.0)}):
+        with pytest.raises(ValueError, match=f"{next(iter(settings))} was .* when training began"):
+            clone_fitted(model).set_params(**settings).partial_fit(X, Y)
+    with pytest.raises(ValueError, match="NaN only"):
+        model.partial_fit(X, np.full_like(Y, np.nan))
+
+
+def clone_fitted(model):
+    return pickle.loads(pickle.dumps(model))
+
+
+def test_class_weights_count_in_every_part():
+    X, Y = numbers()
+    y = (Y[:, 0] > 0).astype(int)
+    model = SharedLayerClassifier((5,), class_weight={0: 100.0, 1: 1.0}, random_state=0, learning_rate_init=0.01)
+    for _ in range(100):
+        model.partial_fit(X, y)
+    assert model.predict(X).mean() < 0.8 * y.mean()
+
+
+def test_a_first_part_of_equal_labels():
+    X, Y = numbers()
+    model = net(learning_rate_init=0.01).partial_fit(X[:7], np.full((7, 3), 0.1))
+    for _ in range(400):
+        model.partial_fit(X, Y)
+    assert model.score(X, Y) > 0.8
+
+
+def test_a_warm_start_knows_tasks_and_classes():
+    X, Y = numbers()
+    y = np.where(Y[:, 0] > 0, "a", "b")
+    model = SharedLayerClassifier((8,), warm_start=True, max_iter=200, learning_rate_init=0.01, random_state=0).fit(
+        X, y
+    )
+    swapped = np.where(y == "a", "z", "y")
+    model.set_params(max_iter=1, learning_rate_init=1e-12).fit(X, swapped)
+    assert 0.2 < model.score(X, swapped) < 0.9  # heads begin anew, and are not turned round
+
+
+def test_a_callback_that_stops_leaves_the_best_state():
+    X, Y = numbers(n=60, noise=2.0)
+    model = net(hidden_layer_sizes=(50,), early_stopping=True, max_iter=500, learning_rate_init=0.02)
+    table, targets = model._read_targets(X, Y, None)
+    training = model._begin(model._model(table, targets), table, targets)
+    training.settings.n_iter_no_change = 1000
+    training.run(500, lambda training: len(training.progress.losses) == 100)
+    total = float(np.sum(training.objective.factors * training.means(training.held_out, training.held)))
+    assert_allclose(total, training.progress.least)
+
+
+def test_per_task_stopping_ends_beside_a_task_of_one_class():
+    X, Y = numbers(n=80)
+    labels = (Y > 0).astype(int)
+    labels[:, 1] = 1
+    model = SharedLayerClassifier(
+        (8,), single_class="constant", early_stopping="per_task", max_iter=2000, random_state=0
+    )
+    with pytest.warns(UserWarning, match="has only one class"):
+        assert model.set_params(learning_rate_init=0.02).fit(X, labels).n_iter_ < 2000
+
+
+@pytest.mark.parametrize("name", ["reference", "frame", "some", "array of main"])
+def test_scores_of_auxiliary_tasks(name):
+    pd = pytest.importorskip("pandas")
+    from mtlreg.metrics import make_task_scorer
+
+    X, Y = numbers()
+    frame = pd.DataFrame(Y, columns=list("abc"))
+    model = net(auxiliary_tasks=["b"], max_iter=50).fit(X, frame)
+    expected = np.mean(1 - ((Y[:, [0, 2]] - model.predict(X)) ** 2).mean(axis=0) / Y[:, [0, 2]].var(axis=0))
+    given = {"reference": Y, "frame": frame, "some": frame[["c", "a"]], "array of main": Y[:, [0, 2]]}[name]
+    assert_allclose(model.score(X, given), expected)
+    assert_allclose(make_task_scorer("r2")(model, X, given), expected)
+    with pytest.raises(ValueError, match="y has 1 columns"):
+        model.score(X, Y[:, [0]])
+
+
+def test_tasks_that_a_fold_has_lost():
+    X, Y = numbers()
+    long, y = melt(X, Y)
+    settings = {"head_layer": {0: 1, 9: 0}, "task_weight": {0: 0.2, 1: 0.2, 2: 0.2, 9: 0.4}}
+    model = net(task_feature=-1, task_learning_rate={9: 0.1, 0: 1.0}, auxiliary_tasks=[9, 1], **settings)
+    assert_allclose(model.fit(long, y).task_weights_, 1 / 3)
+
+
+@pytest.mark.parametrize("name", [name for name in penalties.__all__ if name != "Penalty"])
+def test_every_penalty_is_taken_or_refused_by_name(name):
+    kind = getattr(penalties, name)
+    made = {
+        "GraphFused": lambda: kind(graph=[(0, 1, 1.0)]),
+        "Graph": lambda: kind([(0, 1, 1.0)]),
+        "TreeGroups": lambda: kind(tree=[[0, 1], 2]),
+        "Chain": lambda: kind([penalties.L1(0.1), L21(0.1)]),
+        "InfimalConvolution": lambda: kind([("a", penalties.L1(0.1)), ("b", L21(0.1))]),
+        "Coupled": lambda: kind(L21(0.1), penalties.MeanRegularized(0.1)),
+        "RowWeighted": lambda: kind(L21(0.1), weights=np.ones(8)),
+        "Transposed": lambda: kind(L21(0.1)),
+        "HomogeneousPenalty": lambda: pytest.skip("a base class"),
+    }.get(name, kind)
+    X, Y = numbers(n=40)
+    penalty = made()
+    model = net(head_penalty=penalty, max_iter=3)
+    if penalty.convex and not penalty.part_names:
+        assert np.isfinite(model.fit(X, Y).loss_)
+    else:
+        with pytest.raises(ValueError, match="convex penalty of one part"):
+            model.fit(X, Y)
+
+
 def test_task_affinity_where_it_is_not_defined():
     X, Y = numbers()
     long, y = melt(X, Y)
@@ -453,10 +628,13 @@ def test_interrupt_keeps_the_best_state(monkeypatch):
 
     monkeypatch.setattr(_training.Training, "epoch", interrupted)
     model = net()
-    with pytest.warns(UserWarning, match="interrupted"):
+    with pytest.raises(KeyboardInterrupt):  # searches and comparisons end, too
         model.fit(X, Y)
     assert_array_equal(model.predict(X), whole.predict(X))
     monkeypatch.setattr(_training.Training, "epoch", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y)
+    assert_array_equal(model.predict(X), whole.predict(X))
     fresh = net()
     with pytest.raises(KeyboardInterrupt):
         fresh.fit(X, Y)
@@ -505,8 +683,20 @@ def test_tasks_of_one_row():
     net().fit(X, Y)
     model = net(early_stopping=True).fit(X, Y)
     assert np.isnan(model.validation_curve_[:, 2]).all()
-    with pytest.raises(ValueError, match="Task 2 has one labelled row"):
+    with pytest.raises(ValueError, match="Task 2 has 1 labelled row"):
         net(early_stopping="per_task").fit(X, Y)
+    with pytest.raises(ValueError, match="Task 2 has 1 labelled row"):
+        net(early_stopping=True, auxiliary_tasks=[0, 1]).fit(X, Y)
+
+
+def test_few_labels_of_many_tasks():
+    rng = np.random.default_rng(0)
+    for seed in range(20):
+        Y = np.full((12, 20), np.nan)
+        for t in range(20):
+            Y[rng.choice(12, 2, replace=False), t] = rng.standard_normal(2)
+        model = net(early_stopping=True, random_state=seed, max_iter=2).fit(rng.standard_normal((12, 2)), Y)
+        assert np.isfinite(model.loss_curve_).all()
 
 
 def test_mixed_losses_with_a_classifier():

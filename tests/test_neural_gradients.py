@@ -18,7 +18,7 @@ OPTIONS = {
     "head_penalty": [Graph([("a", "b", 1.0), ("b", "c", 2.0)], alpha=0.3, alpha_l1=0.1)],
     "task_weight": ["uncertainty", {"a": 0.2, "b": 0.5, "c": 0.3}],
     "task_learning_rate": [{"a": 0.5, "b": 2.0, "c": 1.0}],
-    "loss": ["huber", {"a": "squared", "b": "poisson", "c": "logistic"}],
+    "loss": ["huber", "squared_hinge", {"a": "squared", "b": "poisson", "c": "logistic"}],
     "dropout": [0.3],
     "data": ["missing", "tasks", "classes", "task_classes", "one_vs_rest", "sparse"],
 }
@@ -34,6 +34,8 @@ def data(kind, loss):
     Y = rng.standard_normal((9, 3))
     if isinstance(loss, dict):
         Y = np.column_stack([Y[:, 0], rng.poisson(2, 9), Y[:, 2] > 0]).astype(float)
+    if loss == "squared_hinge":
+        Y = (Y > 0).astype(float)
     if "classes" in kind or kind == "one_vs_rest":
         Y = np.column_stack([np.arange(9) % 3, Y[:, 1] > 0, Y[:, 2] > 0]).astype(float)
     Y = pd.DataFrame(Y, columns=list("abc"))
@@ -60,12 +62,14 @@ def prepared(**options):
     if model is SharedLayerClassifier:
         if isinstance(loss, dict):
             pytest.skip("mixed losses are for regressors")
-        settings = settings | {"loss": "logistic"}
+        settings = settings | {"loss": loss if loss == "squared_hinge" else "logistic"}
+        if loss == "squared_hinge" and settings.get("multi_class") != "ovr":
+            pytest.skip("a softmax has no hinge")
     settings = {"hidden_layer_sizes": (4,), "activation": "tanh", "alpha": 0.1} | options | settings
     estimator = model(random_state=0, alpha_sharing=0.3, **settings)
     if estimator.head_penalty is not None and isinstance(estimator.head_layer, dict):
         pytest.skip("a head penalty needs all heads on one layer")
-    table, targets = estimator._read_targets(X, y, None)
+    table, targets = estimator._read_targets(X, y, 1 + np.arange(len(y)) % 3)
     return estimator._begin(estimator._model(table, targets), table, targets)
 
 
@@ -73,13 +77,24 @@ def assert_gradients(training, dropped):
     objective, variables, rows = training.objective, training.variables, training.rows
     rng = np.random.default_rng(5)
     variables.flat[...] += 0.1 * rng.standard_normal(variables.flat.shape)
-    scale = training.progress.rates * rng.uniform(0.5, 2.0, rows.n_tasks)
+    grown, drawn = rng.uniform(0.5, 2.0, (2, rows.n_tasks))
+    drawn *= training.progress.rates * (rng.random(rows.n_tasks) < 0.7)  # some tasks are not in a batch
+    share = rng.uniform(0.2, 1.0)
     batch = rows.batch(rows.rows)
 
     def value():
         kept = np.random.default_rng(7) if dropped else None
-        sums = objective.gradients(variables, training.gradients, *batch, scale, 1.0, kept)
-        return objective.value(variables, scale * sums, smooth=True)
+        sums = objective.gradients(variables, training.gradients, *batch, grown, drawn, share, kept)
+        nothing = np.zeros_like(sums)
+        penalties = objective.value(variables, nothing, smooth=True) - noises(1.0)
+        return objective.down * (objective.factor(variables) @ (drawn * grown * sums) + share * penalties) + noises(
+            drawn
+        )
+
+    def noises(counted):
+        if not objective.uncertainty:
+            return 0.0
+        return 0.5 * float(np.sum(counted * objective.factors * variables["log_variance"]))
 
     training.gradients.flat[...] = np.nan  # all of it is to be written
     value()

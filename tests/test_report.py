@@ -101,8 +101,33 @@ def test_it_takes_the_colours_of_the_reader(dirty):
     _, _, text = dirty
     assert "prefers-color-scheme: dark" in text and "currentColor" in text
     assert "#010203" not in text
-    ids = re.findall(r'<clipPath id="([^"]+)"', text)
-    assert ids
+
+
+def test_names_are_unique(dirty):
+    _, page, _ = dirty
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids)) > 20
+
+
+def test_odd_names_and_many_classes(tmp_path):
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.standard_normal((90, 4)), columns=["a$b", "<i>", "x_$1$", "plain"])
+    y = pd.DataFrame({r"$\frac$": np.arange(90) % 3, "<b>bold</b>": rng.integers(0, 3, 90), "c": np.arange(90) % 3})
+    found = compare(X, y, families=["l21", "net"], cv=2, n_alphas=2)
+    page, text = written(found, X, y, tmp_path)
+    assert "<b>bold" not in text and "<i>" not in text
+    said = said_on(page)
+    assert r"$\frac$: 0" in said and "x_$1$" in said and "a$b" in said
+
+
+def test_one_split(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 3))
+    Y = X @ rng.standard_normal((3, 3))
+    found = compare(X, Y, families=["independent", "l21"], cv=[(np.arange(30), np.arange(30, 40))], n_alphas=2)
+    page, _ = written(found, X, Y, tmp_path)
+    assert "labels of a task" in said_on(page)
 
 
 def test_a_task_column_and_models_without_coefficients(tmp_path):

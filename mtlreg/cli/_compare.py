@@ -234,7 +234,7 @@ def _save(found, args, features, targets, chosen, notes, X, y):
             continue
         try:
             write(path)
-        except OSError as error:
+        except (OSError, ValueError, RuntimeError) as error:
             failed.append(f"{option} {path} cannot be written: {error}.")
             continue
         print(f"{what} {found.best_ + ', fitted on all rows, ' if option == '--save' else ''}saved to {path}")

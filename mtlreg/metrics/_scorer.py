@@ -69,6 +69,9 @@ class TaskScorer:
 
     def __call__(self, estimator, X, y, sample_weight=None):
         """Score a fitted estimator on X and y."""
+        model, behind = _innermost(estimator)
+        if hasattr(model, "scored_part") and (not behind or model.task_feature is None):
+            X, y, sample_weight = model.scored_part(X, y, sample_weight)
         classes = getattr(estimator, "classes_", None) if self._methods() != ("predict",) else None
         prediction = self._response(estimator)(X)
         feature, table = self.task_feature, X
@@ -135,6 +138,19 @@ class TaskScorer:
             if getattr(self, name) is not None:
                 given.append(f"{name}={getattr(self, name)!r}")
         return f"make_task_scorer({', '.join(given)})"
+
+
+def _innermost(estimator):
+    """The fitted model inside searches and pipelines, and whether it is behind other steps."""
+    behind = False
+    while True:
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif isinstance(estimator, Pipeline):
+            behind = behind or len(estimator.steps) > 1
+            estimator = estimator.steps[-1][1]
+        else:
+            return estimator, behind
 
 
 def _find_task_column(estimator, X):

@@ -24,11 +24,10 @@ def gradient_affinity(training):
     shared = [at for name, at in variables.slices.items() if name.startswith("hidden")]
     gradients = []
     for t in range(rows.n_tasks):
-        only = np.zeros(rows.n_tasks)
-        only[t] = 1.0
+        only, all_rows = np.eye(rows.n_tasks)[t], np.ones(rows.n_tasks)
         total = 0.0
         for part in training.parts(rows.labelled[t]):
-            objective.gradients(variables, training.gradients, *rows.batch(part), only, 0.0)
+            objective.gradients(variables, training.gradients, *rows.batch(part), all_rows, only, 0.0)
             total = total + np.concatenate([host(training.gradients.flat[at]) for at in shared])
         gradients.append(total)
     return _cosines(np.array(gradients, dtype=np.float64))

@@ -10,8 +10,10 @@ import numpy as np
 from array_api_compat import array_namespace
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from mtlreg.data import split_task_column
 from mtlreg.estimators._callbacks import FitCallbacks, with_callbacks
 from mtlreg.estimators._tasks import TaskModel
 from mtlreg.neural._affinity import error_affinity, gradient_affinity
@@ -21,7 +23,17 @@ from mtlreg.neural._objective import LOG_VARIANCE, Objective
 from mtlreg.neural._optimizers import make_optimizer
 from mtlreg.neural._partial import known_targets
 from mtlreg.neural._rows import Rows, scaled, task_losses
-from mtlreg.neural._settings import check_settings, head_layers, layer_sizes, task_factors, task_rates, which_tasks
+from mtlreg.neural._settings import (
+    check_partial,
+    check_settings,
+    check_structure,
+    head_layers,
+    layer_sizes,
+    structure,
+    task_factors,
+    task_rates,
+    which_tasks,
+)
 from mtlreg.neural._split import held_out
 from mtlreg.neural._training import CHUNK, Progress, Training
 from mtlreg.neural._variables import Variables, host
@@ -37,6 +49,8 @@ class SharedLayerBase(TaskModel):
     @with_callbacks
     def fit(self, X, y, sample_weight=None):
         """Train the net.
+
+        An interrupt (Ctrl-C) goes on to the caller, with the estimator fitted to the best state of whole epochs.
 
         Parameters
         ----------
@@ -59,15 +73,18 @@ class SharedLayerBase(TaskModel):
         model = work._model(table, targets)
         training = work._begin(model, table, targets)
         tell = callbacks.on_certificate(lambda training: model | work._values(training), task_name="epoch")
-        finished = training.run(work.max_iter, tell)
+        try:
+            finished = training.run(work.max_iter, tell)
+        except KeyboardInterrupt:
+            if training.progress.best is not None:
+                self._learn(model | work._values(training))
+            raise
         if not finished and work.learning_rate != "cosine":
             warnings.warn(
                 f"{type(self).__name__} was still improving after max_iter={work.max_iter} epochs.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
-        if not finished and len(training.held_out):
-            training.restore()
         self._learn(model | work._values(training))
         callbacks.end()
         return self
@@ -88,8 +105,7 @@ class SharedLayerBase(TaskModel):
 
     def _one_epoch(self, X, y, sample_weight, **known):
         check_settings(self)
-        if self.early_stopping:
-            raise ValueError("partial_fit has no rows to hold out: give early_stopping=False.")
+        check_partial(self)
         work = copy.copy(self)
         if hasattr(self, "_variables"):
             model, table, targets = work._known(X, y, sample_weight)
@@ -140,7 +156,7 @@ class SharedLayerBase(TaskModel):
 
     def _model(self, table, targets):
         """Fitted attributes that stay as they are through training."""
-        auxiliary = which_tasks(self.auxiliary_tasks, table.tasks)
+        auxiliary = which_tasks(self, table.tasks)
         main = [target for target, aside in zip(targets, auxiliary, strict=True) if not aside or table.stacked]
         sizes = layer_sizes(self, "hidden_layer_sizes")
         network = Network(
@@ -168,6 +184,9 @@ class SharedLayerBase(TaskModel):
             "_losses": [target.loss for target in main],
             "_widths": [target.width for target in main],
             "_columns": np.flatnonzero(columns),
+            "_main": ~auxiliary,
+            "_keys": [(target.task, c) for target in targets for c in target.column_classes],
+            "_structure": structure(self),
             "_network": network,
             "_shift": shift,
             "_scale": scale,
@@ -192,26 +211,37 @@ class SharedLayerBase(TaskModel):
         rows, objective = self._problem(model, table, targets)
         variables = Variables.zeros(objective.shapes(), rows.xp, table.X.dtype)
         objective.network.initialise(variables, _offsets(targets), rng)
-        if self.warm_start and hasattr(self, "_variables") and self._variables.shapes == variables.shapes:
-            for name in variables:
-                before = self._network.unit_of(name) / objective.network.unit_of(name)
-                variables[name] = rows.xp.asarray(before * self._variables[name], dtype=table.X.dtype)
+        if objective.uncertainty:
+            variables[LOG_VARIANCE] = rows.xp.asarray(_log_variances(targets), dtype=table.X.dtype)
+        if self.warm_start and hasattr(self, "_variables"):
+            self._warm(model, variables)
         optimizer = make_optimizer(self.solver, variables, objective.held, self.momentum)
-        train, out = rows.rows, np.zeros(0, dtype=int)
+        train, out, main = rows.rows, np.zeros(0, dtype=int), model["_main"]
         if self.early_stopping:
             everyone = self.early_stopping == "per_task"
-            train, out = held_out(rows, table.tasks, self.validation_fraction, rng, all_tasks=everyone)
+            train, out = held_out(rows, table.tasks, self.validation_fraction, rng, main=main, all_tasks=everyone)
         progress = Progress(len(targets), rates=task_rates(self, table.tasks))
-        main = ~which_tasks(self.auxiliary_tasks, table.tasks)
         return Training(self, objective, variables, optimizer, rows, train, out, rng, progress, main)
+
+    def _warm(self, model, variables):
+        """Begin with the variables of the fit before: heads only if they are of the same tasks and classes."""
+        alike, own = model["_keys"] == self._keys, model["_network"].own
+        for name in variables:
+            shared = name.startswith("hidden") and not own
+            if self._variables.shapes.get(name) == variables.shapes[name] and (alike or shared):
+                before = self._network.unit_of(name) / model["_network"].unit_of(name) * host(self._variables[name])
+                variables[name] = variables.xp.asarray(before, dtype=variables.dtype)
 
     def _go_on(self, model, table, targets):
         """A training from where the last one ended."""
+        check_structure(self, self._structure)
         rows, objective = self._problem(model, table, targets)
         optimizer, rng, progress = copy.deepcopy(self._session)
-        variables, none = self._variables.copy(), np.zeros(0, dtype=int)
-        every = np.ones(len(targets), dtype=bool)
-        return Training(self, objective, variables, optimizer, rows, rows.rows, none, rng, progress, every)
+        progress.rates = task_rates(self, np.array([target.task for target in targets]))
+        variables = _moved(self._variables, rows.xp)
+        optimizer.move(rows.xp)
+        none, main = np.zeros(0, dtype=int), model["_main"]
+        return Training(self, objective, variables, optimizer, rows, rows.rows, none, rng, progress, main)
 
     def _problem(self, model, table, targets):
         """The rows and what is to be made small on them."""
@@ -232,17 +262,13 @@ class SharedLayerBase(TaskModel):
         return rows, objective
 
     def _seed(self):
-        from sklearn.utils import check_random_state
-
         return check_random_state(self.random_state).randint(2**31)
 
     def _values(self, training):
         """Fitted attributes that training changes."""
         progress, variables = training.progress, training.variables.copy()
-        network = training.objective.network
-        values = {name: network.unit_of(name) * host(variables[name]) for name in variables}
+        values = {name: host(variables[name]) for name in variables}
         found = {
-            "weights_": {name: a for name, a in values.items() if name != LOG_VARIANCE},
             "n_iter_": len(progress.losses),
             "loss_": progress.objectives[-1],
             "loss_curve_": np.array(progress.losses),
@@ -252,13 +278,21 @@ class SharedLayerBase(TaskModel):
             "task_rates_": progress.rates.copy(),
             "task_weights_": _shares(training.objective.factor(training.variables)),
             "_variables": variables,
-            "_session": (training.optimizer, training.rng, progress),
+            "_session": (training.optimizer, training.rng, progress.without_best()),
         }
         if LOG_VARIANCE in values:
             found["noise_scale_"] = np.exp(0.5 * values[LOG_VARIANCE])
         if self.sharing == "cross_stitch":
-            found["sharing_matrix_"] = [values[f"stitch{layer}"] for layer in network.hidden]
+            found["sharing_matrix_"] = [values[f"stitch{layer}"] for layer in training.objective.network.hidden]
         return found
+
+    @property
+    def weights_(self):
+        """Copies of all weights by name, as numbers of the features' scale that training saw."""
+        if not hasattr(self, "_variables"):
+            raise AttributeError(f"{type(self).__name__} is not fitted: it has no weights_ yet.")
+        names = [name for name in self._variables if name != LOG_VARIANCE]
+        return {name: self._network.unit_of(name) * host(self._variables[name]) for name in names}
 
     # -- prediction ------------------------------------------------------------------------------------------------
 
@@ -294,38 +328,49 @@ class SharedLayerBase(TaskModel):
             if t < 0:
                 if len(set(self._widths)) > 1 or len({loss.name for loss in self._losses}) > 1:
                     raise ValueError("unseen_task='mean' needs the same loss and the same classes in all tasks.")
-                out[rows] = eta[rows].reshape(len(rows), -1, self._widths[0]).mean(axis=1)
+                out[rows] = eta[rows].reshape(len(rows), -1, self._widths[0])[:, self._main].mean(axis=1)
             else:
                 out[rows, : self._widths[t]] = eta[rows, first[t] : first[t + 1]]
         return out
 
+    def scored_part(self, X, y, sample_weight=None):
+        """``(X, y, sample_weight)`` without the auxiliary tasks, for scores.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`, with the labels of all tasks or of those that are predicted.
+
+        Returns
+        -------
+        tuple
+        """
+        if self._main.all():
+            return X, y, sample_weight
+        if self.task_feature is not None:
+            tasks = split_task_column(X, self.task_feature)[1]
+            rows = np.flatnonzero(~np.isin(tasks, self.auxiliary_tasks_))
+            return tuple(None if a is None else _safe_indexing(a, rows) for a in (X, y, sample_weight))
+        return X, self._main_columns(y), self._main_columns(sample_weight)
+
+    def _main_columns(self, a):
+        """The columns of the tasks that are predicted, by name where they have names."""
+        if a is None or np.ndim(a) < 2:
+            return a
+        names = list(a.columns) if hasattr(a, "columns") else None
+        if names is not None and set(self.tasks_.tolist()) <= set(names):
+            return a[self.tasks_.tolist()]
+        n_columns = np.shape(a)[1]
+        if n_columns not in (len(self._main), len(self.tasks_)):
+            raise ValueError(
+                f"y has {n_columns} columns: give those of all {len(self._main)} tasks, or of the {len(self.tasks_)} "
+                "that are predicted."
+            )
+        return np.asarray(a)[:, self._main] if n_columns == len(self._main) else a
+
     def _macro_score(self, metric, X, y, sample_weight):
         """As of all models, over the tasks that are not auxiliary."""
-        aside = self.auxiliary_tasks_.tolist()
-        if aside and self.task_feature is None:
-            y, sample_weight = (_main_columns(a, aside, len(self.tasks_)) for a in (y, sample_weight))
-        elif aside:
-            X, y, sample_weight = _main_rows(self, X, y, sample_weight)
-        return super()._macro_score(metric, X, y, sample_weight)
-
-
-def _main_columns(a, aside, n_main):
-    """Columns of the tasks that are predicted, where there are those of all."""
-    if a is None or np.ndim(a) < 2 or np.shape(a)[1] == n_main:
-        return a
-    if hasattr(a, "columns"):
-        return a[[c for c in a.columns if c not in aside]]
-    return np.delete(np.asarray(a), aside, axis=1)
-
-
-def _main_rows(estimator, X, y, sample_weight):
-    from sklearn.utils import _safe_indexing
-
-    from mtlreg.data import split_task_column
-
-    tasks = split_task_column(X, estimator.task_feature)[1]
-    rows = np.flatnonzero(~np.isin(tasks, estimator.auxiliary_tasks_))
-    return tuple(None if a is None else _safe_indexing(a, rows) for a in (X, y, sample_weight))
+        return super()._macro_score(metric, *self.scored_part(X, y, sample_weight))
 
 
 def _offsets(targets):
@@ -347,7 +392,20 @@ def _unit(targets):
         w = target.weights.astype(np.float64)
         squares += float((w * (target.labels - (w * target.labels).sum() / w.sum()) ** 2).sum())
         total += float(w.sum())
-    return float(np.sqrt(squares / total)) or 1.0
+    spread = float(np.sqrt(squares / total))
+    size = max(float(np.abs(target.labels).max(initial=0.0)) for target in targets)
+    return spread if spread > 1e-7 * size else 1.0
+
+
+def _log_variances(targets):
+    """Where the noise begins: at the variance of a task's labels; of classes and counts at one."""
+    found = np.zeros(len(targets))
+    for t, target in enumerate(targets):
+        w = target.weights.astype(np.float64)
+        if target.loss.kind == "regression":
+            variance = float((w * (target.labels - (w * target.labels).sum() / w.sum()) ** 2).sum() / w.sum())
+            found[t] = np.log(variance) if variance > 0 else 0.0
+    return found
 
 
 def _shares(factors):
@@ -355,4 +413,6 @@ def _shares(factors):
 
 
 def _moved(variables, xp):
+    if xp is variables.xp:
+        return variables.copy()
     return Variables(variables.shapes, xp.asarray(host(variables.flat)))

@@ -85,5 +85,6 @@ def sharing_penalty(estimator, network):
     """``{name: Held}`` of the hidden layers under the trace norm."""
     if estimator.sharing != "trace" or estimator.alpha_sharing == 0:
         return {}
-    penalty = TraceNorm(estimator.alpha_sharing)
+    weighted = isinstance(estimator.task_weight, str) and estimator.task_weight == "uncertainty"
+    penalty = TraceNorm(estimator.alpha_sharing * (1.0 if weighted else network.unit**2))  # as in `Objective`
     return {f"hidden{layer}.weight": Held(penalty, unfold=True) for layer in network.hidden}

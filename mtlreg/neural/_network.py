@@ -90,6 +90,23 @@ class Network:
             found[f"head{group.layer}.bias"] = (1, len(group.columns))
         return found
 
+    def own_entries(self, variables, tasks):
+        """Which entries of the flat vector only some tasks have: a mask of NumPy. Stitched layers are everybody's."""
+        mine = np.zeros(self.n_tasks, dtype=bool)
+        mine[tasks] = True
+        found = np.zeros(variables.flat.shape[0], dtype=bool)
+        for name, at in variables.slices.items():
+            shape = variables.shapes[name]
+            if name.startswith("hidden") and self.own and not self.stitched:
+                found[at] = np.repeat(mine, math.prod(shape[1:]))
+            elif name.startswith("head"):
+                group = next(g for g in self.groups if name.split(".")[0] == f"head{g.layer}")
+                if name.count(".") == 1:
+                    found[at] = np.tile(mine[group.tasks][group.owner], shape[0])
+                else:
+                    found[at] = np.repeat(mine[group.tasks], math.prod(shape[1:]))
+        return found
+
     def initialise(self, variables, offsets, rng):
         """Random weights, with the outputs' biases at ``offsets`` (n_columns,); a linear model begins at zero."""
         linear = len(self.sizes) == 1 and not self.head_sizes

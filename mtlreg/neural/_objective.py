@@ -3,8 +3,9 @@
     n_tasks sum_t lambda_t mean_t(loss) + alpha / 2 sum |weights|^2 + sharing
 
 with ``lambda`` summing to one; with every lambda_t the task's share of the labels it is the smooth part of the linear
-models. Under uncertainty weighting the loss of task t counts ``exp(-s_t)``, and ``s_t / 2`` is added (Kendall, Gal &
-Cipolla, 2018, equation 7 with ``s = log sigma^2``).
+models. Weights of hidden layers count times the labels' variance within the tasks, `Network.unit` squared, so that
+all of it is in the labels' unit squared. Under uncertainty weighting the loss of task t counts ``exp(-s_t)``, and
+``s_t / 2`` is added (Kendall, Gal & Cipolla, 2018, equation 7 with ``s = log sigma^2``).
 """
 
 from __future__ import annotations
@@ -34,13 +35,18 @@ class Objective:
     distance : float
         Strength of ``sum |W_t - mean W|^2 / 2`` over the tasks' hidden layers.
     uncertainty : bool
+        Whether the tasks' noise variances are variables.
     held : dict
         ``{name: Held}`` of the variables under a penalty.
     """
 
     def __init__(self, network, losses, first, factors, alpha, distance=0.0, uncertainty=False, held=None):
         self.held = {} if held is None else held
-        self.network, self.losses, self.alpha, self.distance = network, losses, alpha, distance
+        self.network, self.losses = network, losses
+        # what gradients are multiplied by, so that labels in large units make no longer steps; noise variances take
+        # the unit out by themselves
+        self.down = 1.0 if uncertainty else 1 / network.unit**2
+        self.alpha, self.distance = alpha / self.down, distance / self.down
         self.factors, self.uncertainty = np.asarray(factors, dtype=np.float64), uncertainty
         self.task = np.repeat(np.arange(len(first) - 1), np.diff(first))  # of each label column
 
@@ -74,17 +80,18 @@ class Objective:
         sums = host(xp.sum(values, axis=0, dtype=xp.float64))
         return np.bincount(self.task, sums, minlength=self.network.n_tasks)
 
-    def gradients(self, variables, gradients, X, y, weights, scale=None, share=1.0, rng=None):
-        """The tasks' sums of losses over a batch, (n_tasks,), with the gradients of the objective written.
+    def gradients(self, variables, gradients, X, y, weights, grown, drawn, share=1.0, rng=None):
+        """The tasks' sums of losses over a batch, (n_tasks,), with ``down`` times the objective's gradients written.
 
         Parameters
         ----------
         variables, gradients : Variables
         X, y, weights : arrays
             A batch.
-        scale : ndarray (n_tasks,) or None
-            What the batch's losses of each task are multiplied by in the gradient: by how much the batch is a part of
-            the data, and how fast each task is to learn.
+        grown : ndarray (n_tasks,)
+            What the sums are multiplied by to stand for all rows.
+        drawn : ndarray (n_tasks,)
+            How much each task counts in this step.
         share : float
             What all that is not a loss is multiplied by.
         rng : numpy.random.Generator or None
@@ -94,13 +101,12 @@ class Objective:
         eta, record = network.forward(variables, X, rng)
         eta = self._observed(xp, eta, weights)
         sums = self._by_task(xp, weights * self.losses.value(y, eta))
-        scale = np.ones(network.n_tasks) if scale is None else scale
-        factor = (scale * self.factor(variables))[self.task]
+        factor, share = (self.down * drawn * grown * self.factor(variables))[self.task], self.down * share
         D = self.losses.expand(weights * xp.asarray(factor, dtype=variables.dtype)) * self.losses.gradient(y, eta)
         network.backward(variables, gradients, record, D)
         for name in gradients:
             if name.endswith(".weight") and self.alpha > 0:
-                gradients[name] += share * self.alpha * self.network.unit_of(name) ** 2 * variables[name]
+                gradients[name] += share * self.alpha * variables[name]
         if self.distance > 0:
             for name in self._own(variables):
                 W = variables[name]
@@ -108,7 +114,8 @@ class Objective:
         for name, held in self.held.items():
             gradients[name] += share * held.slope(variables[name])
         if self.uncertainty:
-            slope = share * (scale > 0) * 0.5 * self.factors - scale * self.factor(variables) * sums
+            noise = np.exp(-host(variables[LOG_VARIANCE]).astype(np.float64))
+            slope = drawn * self.factors * (0.5 - grown * noise * sums)
             gradients[LOG_VARIANCE] = xp.asarray(slope, dtype=variables.dtype)
         return sums
 
@@ -124,7 +131,7 @@ class Objective:
             total += 0.5 * float(self.factors @ host(variables[LOG_VARIANCE]))
         for name in variables:
             if name.endswith(".weight"):
-                total += 0.5 * self.alpha * self.network.unit_of(name) ** 2 * float(xp.sum(variables[name] ** 2))
+                total += 0.5 * self.alpha * float(xp.sum(variables[name] ** 2))
         if self.distance > 0:
             for name in self._own(variables):
                 W = variables[name]

@@ -8,6 +8,8 @@ Sutskever, Martens, Dahl & Hinton (2013), On the importance of initialization an
 
 from __future__ import annotations
 
+from mtlreg.neural._variables import host
+
 __all__ = ["Adam", "Momentum", "make_optimizer"]
 
 
@@ -27,6 +29,10 @@ class Adam:
         xp = variables.xp
         self.mean, self.square = xp.zeros_like(variables.flat), xp.zeros_like(variables.flat)
         self.count = 0
+
+    def move(self, xp):
+        """Take the state to another namespace."""
+        self.mean, self.square = xp.asarray(host(self.mean)), xp.asarray(host(self.square))
 
     def step(self, variables, gradients, rate, share):
         """Move the variables; ``share`` is that of the penalties in the step's objective."""
@@ -64,6 +70,10 @@ class Momentum:
     def __init__(self, variables, proximal, momentum=0.9, nesterov=True):
         self.proximal, self.momentum, self.nesterov = proximal, momentum, nesterov
         self.velocity = variables.xp.zeros_like(variables.flat)
+
+    def move(self, xp):
+        """Take the state to another namespace."""
+        self.velocity = xp.asarray(host(self.velocity))
 
     def step(self, variables, gradients, rate, share):
         """Move the variables; ``share`` is that of the penalties in the step's objective."""

@@ -33,7 +33,8 @@ _COMMON = {
     "alpha_sharing": (
         0.01,
         """alpha_sharing : float, default=0.01
-    Strength of soft sharing; of no effect under hard sharing and cross-stitch units.""",
+    Strength of soft sharing, counted in the labels' variance as ``alpha``; of no effect under hard sharing and
+    cross-stitch units.""",
     ),
     "head_penalty": (
         None,
@@ -52,22 +53,23 @@ _COMMON = {
         """task_weight : None, "balanced", "uncertainty", dict or array-like, default=None
     lambda, which sums to one. None: every label counts the same. "balanced": every task. "uncertainty": ``1 / n_tasks``
     divided by a noise variance that is learned for each task, half of whose logarithm is added to its loss. A dict by
-    task label, or an array in the order of the sorted tasks.""",
+    task label (of which only the tasks that are there count), or an array in the order of the sorted tasks. In linear
+    models these are factors of any size.""",
     ),
     "task_learning_rate": (
         None,
         """task_learning_rate : None, "adaptive", dict or array-like, default=None
     What the gradient of each task's loss is multiplied by. "adaptive" begins at one and halves it whenever the task
     has not improved for ``n_iter_no_change`` epochs (on the rows held out, if there are). Adam takes it back in weights
-    that only this task has.""",
+    that only this task has; with 0 these stay as they are.""",
     ),
     "schedule": (
         "joint",
         """schedule : {"joint", "alternate", "proportional"}, default="joint"
     "joint": a batch has labels of all tasks. "alternate" and "proportional": a batch has labels of one task, drawn
-    with the same chance for all, or in proportion to its labels; which is then how much a task counts, times
-    ``n_tasks lambda_t`` if ``task_weight`` is given. An epoch has as many batches as it takes to see as many labels as
-    there are; one state of the optimiser serves all tasks.""",
+    with the same chance for all, or in proportion to the weight of its labels. Without ``task_weight`` that is how much
+    a task counts; if it is given, it holds whichever tasks are drawn. An epoch has as many batches as it takes to see
+    as many labels as there are; one state of the optimiser serves all tasks.""",
     ),
     "solver": (
         "adam",
@@ -77,7 +79,8 @@ _COMMON = {
     "alpha": (
         1e-4,
         """alpha : float, default=1e-4
-    Weight decay: half of it multiplies the sum of all squared weights, biases left out.""",
+    Weight decay: half of it multiplies the sum of all squared weights, biases left out; those of hidden layers are
+    counted in the labels' variance within the tasks, where all labels are numbers of one kind.""",
     ),
     "dropout": (
         0.0,
@@ -122,8 +125,9 @@ _COMMON = {
     "tol": (
         1e-4,
         """tol : float, default=1e-4
-    Training stops when the objective (or the loss on rows held out) has not fallen by more for ``n_iter_no_change``
-    epochs.""",
+    Training stops when the objective (or the loss on rows held out), divided by the labels' variance within the tasks,
+    has not fallen by more for ``n_iter_no_change`` epochs. With ``learning_rate="cosine"`` only early stopping ends it
+    before ``max_iter``.""",
     ),
     "n_iter_no_change": (
         10,
@@ -135,7 +139,7 @@ _COMMON = {
         """early_stopping : bool or "per_task", default=False
     Hold rows of every task out (of one with a single labelled row none) and keep the state that is best on them.
     "per_task": a task that has not improved there for ``n_iter_no_change`` epochs is trained no more, and training ends
-    with the last task.""",
+    with the last task that is not auxiliary.""",
     ),
     "validation_fraction": (
         0.1,
@@ -166,7 +170,8 @@ _COMMON = {
     "warm_start": (
         False,
         """warm_start : bool, default=False
-    Start from the weights of the previous fit where they have the same shapes.""",
+    Start from the weights of the previous fit where they have the same shapes; from heads, and layers of single tasks,
+    only if tasks and classes are the same.""",
     ),
     "verbose": (
         0,
@@ -188,14 +193,15 @@ _ATTRIBUTES = """Attributes
 ----------
 weights_ : dict of ndarrays
     ``hidden1.weight`` (n_features, units), ``hidden1.bias``, ..., ``head2.weight`` (units, n_columns) and
-    ``head2.bias`` of heads on layer 2; where tasks have layers of their own, these have an axis of tasks first.
+    ``head2.bias`` of heads on layer 2; where tasks have layers of their own, these have an axis of tasks first. With
+    ``standardize=True`` they are those of standardised features.
 loss_curve_ : ndarray of shape (n_epochs, n_tasks)
     Mean loss of every task in each epoch, over its batches; auxiliary tasks included, tasks sorted.
 objective_curve_ : ndarray of shape (n_epochs,)
 validation_curve_ : ndarray of shape (n_epochs, n_tasks) or None
     Mean loss of every task on the rows held out.
 loss_ : float
-    The last of ``objective_curve_``.
+    The objective in the last epoch, which need not be the state that is kept: the last of ``objective_curve_``.
 best_loss_ : float
     The least objective, or weighted loss on rows held out of the tasks that are not auxiliary.
 n_iter_ : int
@@ -209,7 +215,7 @@ noise_scale_ : ndarray of shape (n_tasks,)
 sharing_matrix_ : list of ndarray of shape (n_tasks, n_tasks)
     Only with cross-stitch units: the mixing after each layer.
 tasks_ : ndarray
-    Sorted labels of the tasks that are predicted.
+    Sorted labels of the tasks that are predicted; with a task column, auxiliary ones included.
 auxiliary_tasks_ : ndarray
 n_features_in_ : int
     Columns of X, the task column included.

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from mtlreg.data._labels import label_matrix
+from mtlreg.encoding import class_weights
 from mtlreg.validation import read_table
 
 __all__ = ["known_targets"]
@@ -25,6 +26,8 @@ def known_targets(estimator, X, y, sample_weight, known):
     if estimator.task_feature is None:
         y, sample_weight, names = _observed_columns(y, sample_weight, [target.task for target in known])
     table = read_table(estimator, X, y, sample_weight, numeric=numeric)
+    if not numeric:
+        table.weights = class_weights(table, estimator.class_weight)
     places = {task: t for t, task in enumerate(table.task_names if names is None else names)}
     unknown = [task for task in places if task not in {target.task for target in known}]
     if unknown:
@@ -54,6 +57,8 @@ def _observed_columns(y, sample_weight, tasks):
     if names is None and values.shape[1] != len(tasks):
         raise ValueError(f"y has {values.shape[1]} columns, and the net {len(tasks)} tasks.")
     keep = np.flatnonzero(observed.any(axis=0))
+    if not len(keep):
+        raise ValueError("Input y contains NaN only: no label is observed.")
     names = [k if names is None else names[k] for k in keep.tolist()]
     if np.ndim(sample_weight) == 2:
         sample_weight = np.asarray(sample_weight)[:, keep]

@@ -7,41 +7,63 @@ import numpy as np
 __all__ = ["held_out"]
 
 
-def held_out(rows, tasks, fraction, rng, *, all_tasks):
-    """``(train, held out)``: positions of rows, such that every task has labels in both.
+def held_out(rows, tasks, fraction, rng, *, main, all_tasks):
+    """``(train, held out)``: positions of rows.
 
-    A task with a single labelled row has it in the first only, unless ``all_tasks`` are asked for.
+    Every task keeps labels for training. One whose labels cannot be parted, such as a single one, has none held out.
+
+    Parameters
+    ----------
+    rows : Rows
+    tasks : ndarray (n_tasks,)
+    fraction : float
+        Of the rows; with a task column of each task's.
+    rng : numpy.random.Generator
+    main : ndarray of bool (n_tasks,)
+        The tasks that are predicted.
+    all_tasks : bool
+        Whether each of these needs labels that are held out.
 
     Raises
     ------
     ValueError
-        A task has a single labelled row, or its rows cannot be parted from those of others.
+        No task that is predicted has any, or one that needs them has none.
     """
-    for task, labelled in zip(tasks.tolist(), rows.labelled, strict=True):
-        if all_tasks and len(labelled) == 1:
-            raise ValueError(
-                f"Task {task!r} has one labelled row, of which none can be held out to stop it by: give another "
-                "early_stopping, or drop the task."
-            )
-    out = np.zeros(rows.X.shape[0], dtype=bool)
-    if rows.stacked:
-        for labelled in rows.labelled:
-            out[rng.choice(labelled, _how_many(len(labelled), fraction), replace=False)] = True
-    else:
-        every = rows.rows
-        out[rng.choice(every, _how_many(len(every), fraction), replace=False)] = True
-        # a task may have lost all its labels to one side: move one row, that of the smallest tasks last
-        for labelled in sorted(rows.labelled, key=len, reverse=True):
-            inside = out[labelled]
-            if len(labelled) > 1 and not inside.any() or len(labelled) and inside.all():
-                out[rng.choice(labelled)] ^= True
-        for task, labelled in zip(tasks.tolist(), rows.labelled, strict=True):
-            if len(labelled) and out[labelled].all():
-                raise ValueError(
-                    f"The few labels of task {task!r} all fell among the rows held out: give another random_state, a "
-                    "smaller validation_fraction, or early_stopping=False."
-                )
-    return np.setdiff1d(rows.rows, np.flatnonzero(out)), np.flatnonzero(out)
+    every = rows.rows
+    has = np.zeros((rows.X.shape[0], rows.n_tasks), dtype=bool)
+    for t, labelled in enumerate(rows.labelled):
+        has[labelled, t] = True
+    out = np.zeros(len(has), dtype=bool)
+    for part in rows.labelled if rows.stacked else [every]:
+        out[rng.choice(part, _how_many(len(part), fraction), replace=False)] = True
+    _keep_some(has, out, rng)
+    _hold_some(has, out, rng)
+    without = main & has.any(axis=0) & ~has[out].any(axis=0)
+    if (without & all_tasks).any() or not has[out][:, main].any():
+        t = int(np.argmax(without))
+        raise ValueError(
+            f"Task {tasks.tolist()[t]!r} has {has[:, t].sum()} labelled row(s), of which none can be held out: give "
+            "another early_stopping, or drop the task."
+        )
+    return np.setdiff1d(every, np.flatnonzero(out)), np.flatnonzero(out)
+
+
+def _keep_some(has, out, rng):
+    """Give back rows to the training of tasks that have lost all their labels."""
+    for t in np.argsort(has.sum(axis=0), kind="stable"):
+        if has[:, t].any() and not has[~out, t].any():
+            out[rng.choice(np.flatnonzero(has[:, t]))] = False
+
+
+def _hold_some(has, out, rng):
+    """Hold out a row of tasks that have none held out, if no task's training loses its last label by that."""
+    left = has[~out].sum(axis=0)
+    for t in np.flatnonzero(has.any(axis=0) & ~has[out].any(axis=0)):
+        spare = np.flatnonzero(has[:, t] & ~out & (~has | (left > 1)).all(axis=1))
+        if len(spare) and not has[out, t].any():
+            row = rng.choice(spare)
+            out[row] = True
+            left = left - has[row]
 
 
 def _how_many(n, fraction):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from dataclasses import dataclass, field
 
@@ -49,6 +50,12 @@ class Progress:
         self.lowest = np.full(self.n_tasks, np.inf)
         self.idle = 0
 
+    def without_best(self):
+        """A copy that does not hold a state."""
+        other = copy.copy(self)
+        other.best, other.least = None, np.inf
+        return other
+
 
 class Training:
     """A net being trained.
@@ -82,6 +89,8 @@ class Training:
         held = self._sums_of_weights(held_out)
         self.kept = np.where(held < 1, 1 - held, 1.0)
         self.held = np.where(held > 0, held, np.nan)
+        self.validated = len(held_out) > 0
+        self.tol = settings.tol * objective.network.unit**2  # losses are in the labels' unit squared
 
     def _sums_of_weights(self, rows):
         """Of every task's labels among some rows."""
@@ -91,7 +100,10 @@ class Training:
     # -- epochs ----------------------------------------------------------------------------------------------------
 
     def run(self, n_epochs, callback=None):
-        """Train; returns whether it ended for a reason other than the number of epochs."""
+        """Train; returns whether it ended for a reason other than the number of epochs.
+
+        An interrupt leaves the best state of whole epochs, if there is one, and goes on to the caller.
+        """
         try:
             for epoch in range(n_epochs):
                 if self.settings.learning_rate == "cosine":
@@ -101,58 +113,73 @@ class Training:
                 finished = self._finished()
                 self._report()
                 if callback is not None and callback(self) or finished:
-                    return True
+                    break
+            else:
+                finished = False
+            if self.validated:
+                self.restore()
+            return finished
         except KeyboardInterrupt:
-            if self.progress.best is None:
-                raise
-            warnings.warn("Training was interrupted: the net has the best state of its whole epochs.", stacklevel=5)
             self.restore()
-            return True
-        return False
+            raise
 
     def epoch(self):
         """One pass; False if a loss is not finite any more."""
         sums, counts = np.zeros((2, self.rows.n_tasks))
+        rates, objective, variables = self.progress.rates, self.objective, self.variables
+        frozen = self._frozen(rates)
         with np.errstate(all="ignore"):  # what diverges is told by its loss
-            for rows, scale, share in self._batches():
+            for rows, grown, drawn, share in self._batches():
                 X, y, weights = self.rows.batch(rows)
-                scale = scale * self.progress.rates
-                found = self.objective.gradients(
-                    self.variables, self.gradients, X, y, weights, scale, share, self._dropping
+                found = objective.gradients(
+                    variables, self.gradients, X, y, weights, grown, drawn * rates, share, self._dropping
                 )
                 if not np.isfinite(found).all():
                     return False
-                self.optimizer.step(self.variables, self.gradients, self.rate, share)
+                before = None if frozen is None else variables.copy().flat
+                self.optimizer.step(variables, self.gradients, self.rate, share * objective.down)
+                if frozen is not None:
+                    variables.flat[...] = variables.xp.where(frozen, before, variables.flat)
                 sums += found
                 counts += _by_task(self.rows, weights)
             self._record(sums / np.where(counts > 0, counts, np.nan))
         return np.isfinite(self.progress.objectives[-1])
+
+    def _frozen(self, rates):
+        """Mask of the entries that stay where they are: those only tasks of rate 0 have. None: there are none."""
+        if (rates > 0).all():
+            return None
+        mask = self.objective.network.own_entries(self.variables, np.flatnonzero(rates == 0))
+        return self.variables.xp.asarray(mask)
 
     @property
     def _dropping(self):
         return self.rng if self.objective.network.dropout > 0 else None
 
     def _batches(self):
-        """``(rows, what the losses of each task are multiplied by, share of the penalties)`` of an epoch."""
-        size = self.settings.batch_size
+        """``(rows, grown, drawn, share of the penalties)`` of an epoch; see `Objective.gradients`."""
+        size, everyone = self.settings.batch_size, np.ones(self.rows.n_tasks)
         if self.settings.schedule == "joint":
             order = self.rng.permutation(self.train) if self.settings.shuffle else self.train
             size = min(200, len(order)) if size == "auto" else min(size, len(order))
             for start in range(0, len(order), size):
                 rows = order[start : start + size]
-                yield rows, len(order) / len(rows) / self.kept, 1.0
+                yield rows, len(order) / len(rows) / self.kept, everyone, 1.0
             return
-        counts = np.array([len(rows) for rows in self.of_task], dtype=float)
-        chances = (
-            counts / counts.sum() if self.settings.schedule == "proportional" else (counts > 0) / (counts > 0).sum()
-        )
-        mean = counts.sum() / (counts > 0).sum()
-        size = min(200, int(np.ceil(mean))) if size == "auto" else size
+        counts = np.array([len(rows) for rows in self.of_task])
+        chances = self._chances(counts > 0)
+        active = int(np.count_nonzero(chances))
+        size = min(200, int(np.ceil(counts.sum() / active))) if size == "auto" else size
         for t in self.rng.choice(len(counts), int(np.ceil(counts.sum() / size)), p=chances):
             rows = self.rng.permutation(self.of_task[t])[:size]
-            scale = np.zeros(len(counts))
-            scale[t] = counts[t] / len(rows) / self.kept[t]
-            yield rows, scale, 1 / len(counts)
+            only = np.eye(len(counts))[t]
+            # the same objective in expectation, whichever tasks are drawn how often
+            yield rows, only * counts[t] / len(rows) / self.kept, only / (active * chances[t]), 1 / active
+
+    def _chances(self, present):
+        """How often each task is drawn."""
+        weights = present * (self.rows.totals * self.kept if self.settings.schedule == "proportional" else 1.0)
+        return weights / weights.sum()
 
     # -- progress --------------------------------------------------------------------------------------------------
 
@@ -180,31 +207,25 @@ class Training:
     def _finished(self):
         """Whether to stop; keeps the best state, and slows tasks that have stopped improving."""
         progress, settings = self.progress, self.settings
-        validated = bool(len(self.held_out))
-        by_task = progress.validation[-1] if validated else progress.losses[-1]
-        now = self._total(by_task) if validated else progress.objectives[-1]
-        progress.idle = 0 if now < progress.least - settings.tol else progress.idle + 1
+        by_task = progress.validation[-1] if self.validated else progress.losses[-1]
+        now = self._total(by_task) if self.validated else progress.objectives[-1]
+        progress.idle = 0 if now < progress.least - self.tol else progress.idle + 1
         if now < progress.least:
             progress.least, progress.best = now, self.variables.copy().flat
         self._watch_tasks(by_task)
-        if settings.early_stopping == "per_task" and not (progress.rates > 0).any():
-            self.restore()
-            return True
+        if settings.early_stopping == "per_task":
+            return not (progress.rates[self.main & ~np.isnan(self.held)] > 0).any()
         if progress.idle < settings.n_iter_no_change:
             return False
         if settings.learning_rate == "adaptive" and self.rate > LEAST_RATE:
             self.rate *= FALLING
             progress.idle = 0
             return False
-        if settings.early_stopping == "per_task":
-            return False
-        if validated:
-            self.restore()
-        return settings.learning_rate != "cosine" or validated
+        return settings.learning_rate != "cosine" or self.validated
 
     def _watch_tasks(self, by_task):
         progress, settings = self.progress, self.settings
-        better = by_task < progress.lowest - settings.tol
+        better = by_task < progress.lowest - self.tol
         progress.lowest = np.fmin(progress.lowest, by_task)
         progress.still = np.where(better, 0, progress.still + 1)
         tired = (progress.still >= settings.n_iter_no_change) & (progress.rates > 0) & ~np.isnan(by_task)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.base import is_classifier
 
+from mtlreg.compare._baselines import IndependentTasks, TaskDummies
 from mtlreg.compare._run import fit_quietly, run
 from mtlreg.data import split_task_column
 from mtlreg.data._labels import label_matrix, missing_mask
 from mtlreg.data._tables import take_rows
+from mtlreg.estimators._base import MultiTaskBase
 
 __all__ = ["Findings", "collect"]
 
@@ -36,6 +37,8 @@ class Findings:
         The net, fitted on all rows.
     curves : dict
         Name -> (n_shares,) mean macro scores on shares of the training rows, NaN where a fit was impossible.
+    curve_labels : list of float
+        Median over the tasks of their labels in these shares.
     """
 
     comparison: object
@@ -46,12 +49,7 @@ class Findings:
     linear: tuple | None
     net: object | None
     curves: dict
-
-    @property
-    def classification(self):
-        """Whether labels are classes."""
-        fitted = self.net if self.linear is None else self.linear[1]
-        return fitted is not None and is_classifier(fitted)
+    curve_labels: list
 
 
 def collect(comparison, X, y):
@@ -60,14 +58,30 @@ def collect(comparison, X, y):
     labels, missing = _count(y, X, task_feature, comparison.tasks)
     linear = net = None
     for name in _by_score(comparison):
-        if linear is None and name not in ("independent", "pooled", "pooled_intercepts", "net", "mlp"):
-            fitted = _inner(fit_quietly(comparison.models[name], X, y))
-            linear = (name, fitted) if hasattr(fitted, "components_") else None
+        if linear is None and _is_linear(name, comparison.models[name]):
+            linear = (name, _inner(_fitted(comparison, name, X, y)))
         if net is None and name == "net":
-            net = _inner(fit_quietly(comparison.models[name], X, y))
+            net = _inner(_fitted(comparison, name, X, y))
     width = np.shape(X)[1] - (task_feature is not None)
-    curves = _curves(comparison, X, y)
-    return Findings(comparison, np.shape(X)[0], labels, width, missing, linear, net, curves)
+    curve_labels, curves = _curves(comparison, X, y)
+    return Findings(comparison, np.shape(X)[0], labels, width, missing, linear, net, curves, curve_labels)
+
+
+def _is_linear(name, model):
+    """Whether it is one linear model for all tasks, whose coefficients can be shown."""
+    while not isinstance(model, MultiTaskBase) and hasattr(model, "get_params"):
+        inner = getattr(model, "estimator", getattr(model, "search", None))
+        if inner is None or isinstance(model, IndependentTasks | TaskDummies):
+            return False
+        model = inner
+    return isinstance(model, MultiTaskBase)
+
+
+def _fitted(comparison, name, X, y):
+    """The model fitted on all rows; the best one may have been already."""
+    if name == comparison.best_ and comparison.best_estimator_ is not None:
+        return comparison.best_estimator_
+    return fit_quietly(comparison.models[name], X, y)
 
 
 def _by_score(comparison):
@@ -90,11 +104,16 @@ def _count(y, X, task_feature, tasks):
     own = split_task_column(X, task_feature)[1]
     seen, counts = np.unique(own[~missing_mask(np.asarray(y))], return_counts=True)
     found = dict(zip(seen.tolist(), counts.tolist(), strict=True))
+    if tasks is None:
+        return found, None
     return {task: found.get(label, 0) for task, label in zip(tasks, np.unique(own).tolist(), strict=True)}, None
 
 
 def _curves(comparison, X, y):
-    """Scores of the baselines, the best model and the net when they see fewer rows."""
+    """Labels of a task in shares of the training rows, and scores there of the baselines, the best model and the net.
+
+    The mean of the splits in which a model could be fitted to every share.
+    """
     names = dict.fromkeys(["independent", "pooled_intercepts", "l21", comparison.best_, "net"])
     found = {}
     for name in names:
@@ -112,10 +131,18 @@ def _curves(comparison, X, y):
                 except ValueError:  # too few rows of a task or class for a search
                     continue
                 scores[i, k] = one.overall["macro"]
-        known = ~np.isnan(scores)
-        counts = known.sum(axis=1)
-        found[name] = np.where(counts > 0, np.nansum(scores, axis=1) / np.maximum(counts, 1), np.nan)
-    return found
+        whole = scores[:, ~np.isnan(scores).any(axis=0)]
+        found[name] = whole.mean(axis=1) if whole.size else np.full(len(SHARES), np.nan)
+    train = comparison.splits[0][0]
+    counts = [_median_labels(X, y, _fewer(X, train, share, comparison.task_feature, 0), comparison) for share in SHARES]
+    return counts, found
+
+
+def _median_labels(X, y, rows, comparison):
+    part = take_rows(X, rows), take_rows(y, rows)
+    tasks = comparison.tasks if comparison.task_feature is None else None
+    counts, _ = _count(part[1], part[0], comparison.task_feature, tasks)
+    return float(np.median(list(counts.values())))
 
 
 def _fewer(X, train, share, task_feature, seed):

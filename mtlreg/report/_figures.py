@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 
 import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage
@@ -22,8 +23,13 @@ def _figure(width, height):
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def plain(name):
+    """A name as text that matplotlib does not take for mathematics."""
+    return str(name).replace("$", r"\$")
+
+
 def _svg(figure):
-    """The figure as SVG text that shrinks with the page, in the page's ink."""
+    """The figure as SVG text that shrinks with the page, in the page's ink, with names of its own inside."""
     from matplotlib import rc_context
 
     settings = {f"{part}.color": INK for part in ("text", "xtick", "ytick")} | {"axes.edgecolor": INK}
@@ -35,6 +41,8 @@ def _svg(figure):
     text = text[text.index("<svg") :]
     text = re.sub(r'(<svg[^>]*?) height="[^"]*pt"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) width="([^"]*pt)"', r'\1 style="max-width: \2"', text, count=1)
+    own = f"f{zlib.crc32(text.encode()):08x}-"  # names in one picture are names in the whole page
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{own}", text)
     return text.replace(INK, "currentColor")
 
 
@@ -53,7 +61,7 @@ def _ink(figure):
                 text.set_color(INK)
 
 
-def gains(comparison, baseline, tasks_shown=60):
+def gains(comparison, baseline):
     """Gain of every task over a baseline, a row of dots for each model."""
     names = [r.name for r in comparison.results if r.name != baseline]
     figure = _figure(7, 0.35 * len(names) + 1)
@@ -66,21 +74,23 @@ def gains(comparison, baseline, tasks_shown=60):
         ax.plot(values[rest], np.full(rest.sum(), i), "o", ms=4, alpha=0.6, color="0.6")
         ax.plot(np.nanmean(values), i, "D", ms=7, color="C0")
     ax.axvline(0, color=INK, lw=1)
-    ax.set_yticks(range(len(names)), names)
+    ax.set_yticks(range(len(names)), [plain(name) for name in names])
     ax.invert_yaxis()
-    ax.set_xlabel(f"gain in {comparison.metric} over {baseline} (dots: tasks, diamond: their mean)")
+    ax.set_xlabel(f"gain in {comparison.metric} over {plain(baseline)} (dots: tasks, diamond: their mean)")
     ax.grid(axis="x", alpha=0.3)
     return _svg(figure)
 
 
-def curves(by_name, shares, metric):
-    """Scores against the share of the training rows."""
+def curves(by_name, labels, metric):
+    """Scores against the labels that a task has for training."""
     figure = _figure(6, 3.2)
     ax = figure.subplots()
     for name, values in by_name.items():
-        ax.plot(shares, values, "o-", label=name)
-    ax.set_xticks(shares, [f"{share:.0%}" for share in shares])
-    ax.set_xlabel("share of the training rows")
+        ax.plot(labels, values, "o-", label=plain(name))
+    ax.set_xscale("log")
+    ax.set_xticks(labels, [f"{count:g}" for count in labels])
+    ax.minorticks_off()
+    ax.set_xlabel("labels of a task in training (median of the tasks)")
     ax.set_ylabel(f"{metric}, mean over the tasks")
     ax.legend(fontsize=8)
     ax.grid(alpha=0.3)
@@ -97,12 +107,10 @@ def heat_maps(components, features, tasks):
     largest = max(np.abs(part[:, top]).max() for part in components.values()) or 1.0
     for ax, (name, part) in zip(axes, components.items(), strict=True):
         drawn = ax.imshow(part[:, top].T, cmap=DIVERGING, vmin=-largest, vmax=largest, aspect="auto")
-        ax.set_title(name, fontsize=10)
+        ax.set_title(plain(name), fontsize=10)
         _task_ticks(ax, tasks)
-    axes[0].set_yticks(range(len(top)), [features[j] for j in top], fontsize=7)
-    bar = figure.colorbar(drawn, ax=axes.tolist(), shrink=0.6)
-    bar.outline.set_edgecolor(INK)
-    bar.ax.tick_params(colors=INK)
+    axes[0].set_yticks(range(len(top)), [plain(features[j]) for j in top], fontsize=7)
+    figure.colorbar(drawn, ax=axes.tolist(), shrink=0.6).outline.set_edgecolor(INK)
     return _svg(figure)
 
 
@@ -122,10 +130,8 @@ def similarity(coef, tasks):
     drawn = ax.imshow(cosines[np.ix_(order, order)], cmap=DIVERGING, vmin=-1, vmax=1)
     ordered = [tasks[used[k]] for k in order]
     _task_ticks(ax, ordered)
-    ax.set_yticks(ax.get_xticks(), [str(ordered[int(k)]) for k in ax.get_xticks()], fontsize=7)
-    bar = figure.colorbar(drawn, ax=ax, shrink=0.7)
-    bar.outline.set_edgecolor(INK)
-    bar.ax.tick_params(colors=INK)
+    ax.set_yticks(ax.get_xticks(), [plain(ordered[int(k)]) for k in ax.get_xticks()], fontsize=7)
+    figure.colorbar(drawn, ax=ax, shrink=0.7).outline.set_edgecolor(INK)
     return _svg(figure), ordered
 
 
@@ -133,7 +139,7 @@ def _task_ticks(ax, tasks):
     """Names of the tasks below, as many as can be read."""
     every = max(1, int(np.ceil(len(tasks) / 40)))
     shown = range(0, len(tasks), every)
-    ax.set_xticks(shown, [str(tasks[k])[:16] for k in shown], rotation=90, fontsize=7)
+    ax.set_xticks(shown, [plain(str(tasks[k])[:16]) for k in shown], rotation=90, fontsize=7)
 
 
 def net_losses(net):
@@ -164,6 +170,6 @@ def histories(name, history):
     ax.set_yscale("log")
     ax.set_xlabel("seconds")
     ax.set_ylabel("gap / objective at zero")
-    ax.set_title(name, fontsize=10)
+    ax.set_title(plain(name), fontsize=10)
     ax.grid(alpha=0.3)
     return _svg(figure)

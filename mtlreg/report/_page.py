@@ -193,16 +193,29 @@ def _tasks(comparison):
 def _curves(findings):
     if not findings.curves:
         return []
-    metric = findings.comparison.metric
-    header = ["model", *(f"{share:.0%}" for share in SHARES)]
+    metric, labels = findings.comparison.metric, findings.curve_labels
+    header = ["model", *(f"{share:.0%}: {count:g} labels" for share, count in zip(SHARES, labels, strict=True))]
     rows = [[name, *(number(float(v)) for v in values)] for name, values in findings.curves.items()]
-    caption = f"{metric} with a share of the training rows, mean over the tasks and the first {SPLITS} splits"
+    caption = (
+        f"{metric} with a share of the training rows (labels: median of the tasks), mean of the first {SPLITS} splits"
+    )
     alt = "; ".join(f"{name}: {', '.join(row)}" for name, *row in rows)
     return [
-        paragraph("What sharing is worth when rows are few: every task keeps the same share of its training rows."),
-        figure(draw.curves(findings.curves, SHARES, metric), f"Scores by share of the rows. {alt}", "As in the table."),
+        paragraph(
+            "What sharing is worth when rows are few: the training rows are thinned at random, in each task where "
+            "tasks have rows of their own. A dash: too few for a search with its folds."
+        ),
+        figure(draw.curves(findings.curves, labels, metric), f"Scores by labels of a task. {alt}", "As in the table."),
         table(caption, header, rows),
     ]
+
+
+def _column_labels(findings, model):
+    """What each row of the coefficients is of: a task, or a class of one."""
+    names = findings.comparison.tasks
+    if len(names) == len(np.atleast_2d(model.coef_)):
+        return [str(task) for task in names]
+    return [str(task) if c is None else f"{task}: {c}" for task, c in model.columns_]
 
 
 def _feature_names(model, X):
@@ -219,10 +232,7 @@ def _shared(findings, X):
     name, model = findings.linear
     parts = {part: np.atleast_2d(coef) for part, coef in model.components_.items()}
     features = _feature_names(model, X)
-    tasks = [str(task) if c is None else f"{task}: {c}" for task, c in model.columns_]
-    names = findings.comparison.tasks
-    if len(names) == len(tasks):
-        tasks = [str(task) for task in names]
+    tasks = _column_labels(findings, model)
     used = np.any(np.concatenate(list(parts.values())) != 0, axis=0)
     size = np.sqrt(sum((part**2).sum(axis=0) for part in parts.values()))
     top = np.argsort(-size)[:20]
@@ -256,8 +266,7 @@ def _alike(findings):
     coef = np.atleast_2d(model.coef_)
     if len(coef) < 3 or np.count_nonzero(coef.any(axis=1)) < 3:
         return []
-    names = findings.comparison.tasks
-    labels = [str(t) for t in names] if len(names) == len(coef) else [f"{task}: {c}" for task, c in model.columns_]
+    labels = _column_labels(findings, model)
     svg, order = draw.similarity(coef, labels)
     alt = f"Cosines between the coefficients of {len(order)} tasks, those that are alike side by side: "
     alt += ", ".join(order[:12])
