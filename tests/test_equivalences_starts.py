@@ -82,3 +82,16 @@ def test_path_takes_given_strengths():
     assert path.alphas.tolist() == [0.5, 0.3, 0.1]
     assert_allclose(path.coefs[2], BlockSparseRegressor(0.1, **TIGHT).fit(X, Y).coef_, atol=1e-5)
     assert not hasattr(model, "coef_")
+
+
+def test_a_path_that_leaves_the_domain_ahead_of_itself():
+    """Starts on the line through two solutions are dropped where the penalty does not allow them."""
+    X, Y = np.random.default_rng(0).standard_normal((2, 40, 6))
+    Y = X @ np.abs(Y[:6]) + Y  # coefficients that shrink to zero along the path
+    model = MultiTaskRegressor(L21(positive=True), tol=1e-9)
+    path = model.path(X, Y, alphas=[1.0, 0.9, 0.3, 0.29, 0.1, 0.1, 0.001])
+    assert path.converged.all()
+    for alpha, coef in zip(path.alphas, path.coefs, strict=True):
+        np.testing.assert_allclose(
+            coef, MultiTaskRegressor(L21(alpha, positive=True), tol=1e-9).fit(X, Y).coef_, atol=1e-3
+        )
