@@ -150,3 +150,16 @@ def test_a_model_of_the_users(tmp_path):
     found = compare(X, Y, families=["l21"], extra=extra, cv=2, n_alphas=2)
     page, _ = written(found, X, Y, tmp_path)
     assert "given by the user" in said_on(page)
+
+
+def test_similarity_of_tasks_that_are_nearly_alike():
+    from mtlreg.report import _figures
+
+    rng = np.random.default_rng(0)
+    apart = rng.standard_normal((6, 5))
+    apart[3:] = apart[:3] + 0.01 * rng.standard_normal((3, 5))
+    _, order, beside = _figures.similarity(apart, list("abcdef"))
+    assert not beside
+    assert all(abs(order.index(one) - order.index(other)) == 1 for one, other in zip("abc", "def", strict=True))
+    _, again, beside = _figures.similarity(apart + 100, list("abcdef"))
+    assert beside and all(abs(again.index(a) - again.index(b)) == 1 for a, b in zip("abc", "def", strict=True))

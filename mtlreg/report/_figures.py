@@ -14,6 +14,7 @@ __all__ = ["curves", "gains", "heat_maps", "histories", "net_losses", "similarit
 
 INK = "#010203"  # stands for the colour of the page's text
 TOP = 40  # features that are shown
+ONE_DIRECTION = 0.9  # median cosine
 DIVERGING = "RdBu_r"
 
 
@@ -115,7 +116,14 @@ def heat_maps(components, features, tasks):
 
 
 def similarity(coef, tasks):
-    """Cosines of the tasks' coefficients, tasks that are alike side by side; and the tasks in that order."""
+    """Cosines of the tasks' coefficients, tasks that are alike side by side; and the tasks in that order.
+
+    And whether they are those of what the tasks have beside their mean: where all are nearly one direction, that is
+    what tells them apart.
+    """
+    unit = coef / np.maximum(np.linalg.norm(coef, axis=1, keepdims=True), np.finfo(float).tiny)
+    beside = float(np.median((unit @ unit.T)[np.triu_indices(len(coef), 1)])) > ONE_DIRECTION
+    coef = coef - coef.mean(axis=0) if beside else coef
     norms = np.linalg.norm(coef, axis=1)
     used = np.flatnonzero(norms > 0)
     unit = coef[used] / norms[used, None]
@@ -132,7 +140,7 @@ def similarity(coef, tasks):
     _task_ticks(ax, ordered)
     ax.set_yticks(ax.get_xticks(), [plain(ordered[int(k)]) for k in ax.get_xticks()], fontsize=7)
     figure.colorbar(drawn, ax=ax, shrink=0.7).outline.set_edgecolor(INK)
-    return _svg(figure), ordered
+    return _svg(figure), ordered, beside
 
 
 def _task_ticks(ax, tasks):

@@ -267,13 +267,12 @@ def _alike(findings):
     if len(coef) < 3 or np.count_nonzero(coef.any(axis=1)) < 3:
         return []
     labels = _column_labels(findings, model)
-    svg, order = draw.similarity(coef, labels)
-    alt = f"Cosines between the coefficients of {len(order)} tasks, those that are alike side by side: "
+    svg, order, beside = draw.similarity(coef, labels)
+    what = "what the coefficients of each task are beside the mean of all" if beside else "the coefficients"
+    alt = f"Cosines between {len(order)} tasks, those that are alike side by side: "
     alt += ", ".join(order[:12])
     return [
-        paragraph(
-            f"Cosines of the coefficients under {name}: 1 where two tasks have the same direction, -1 where opposite."
-        ),
+        paragraph(f"Cosines of {what} under {name}: 1 where two tasks have the same direction, -1 where opposite."),
         figure(
             svg,
             alt + (" and so on." if len(order) > 12 else "."),
