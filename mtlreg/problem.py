@@ -203,6 +203,10 @@ class Problem:
 
     def _is_fitted_at_zero(self):
         value, eta = self.null.value, self.null.eta
+        if self.losses.quadratic and self.separable:  # a bound on the change below, for one pass over the labels
+            size = self._sum(self.weights * eta * eta)
+            if 8 * float(self.xp.finfo(self.design.dtype).eps) * (2 * size) ** 0.5 < 0.05 * value**0.5:
+                return False
         for shift in (-8, 8):
             near = eta * (1 + shift * float(self.xp.finfo(self.design.dtype).eps))
             change = self._sum(self.weights * self.losses.value(self.y, near)) + self.constant - value
