@@ -705,6 +705,13 @@ def test_mixed_losses_with_a_classifier():
         SharedLayerClassifier((4,), loss=["logistic", "squared", "logistic"]).fit(X, (Y > 0).astype(int))
 
 
+def test_counts_that_are_all_zero():
+    X, Y = numbers(n=20)
+    counts = np.column_stack([np.zeros(20), np.arange(20) % 3])
+    with pytest.raises(ValueError, match="Task 0 has no minimum: its counts are all zero"):
+        net(loss="poisson").fit(X, counts)
+
+
 def test_a_task_of_one_class():
     X, Y = numbers(n=40)
     labels = (Y > 0).astype(int)

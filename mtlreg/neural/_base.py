@@ -157,6 +157,9 @@ class SharedLayerBase(TaskModel):
     def _model(self, table, targets):
         """Fitted attributes that stay as they are through training."""
         auxiliary = which_tasks(self, table.tasks)
+        for target in targets:
+            if target.loss.name == "poisson" and not (target.weights * target.labels).any():
+                raise ValueError(f"Task {target.task!r} has no minimum: its counts are all zero. Drop the task.")
         main = [target for target, aside in zip(targets, auxiliary, strict=True) if not aside or table.stacked]
         sizes = layer_sizes(self, "hidden_layer_sizes")
         network = Network(
