@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from mtlreg.data import split_task_column
 from mtlreg.estimators._callbacks import FitCallbacks, with_callbacks
 from mtlreg.estimators._tasks import TaskModel
+from mtlreg.neural import _starts as starts
 from mtlreg.neural._affinity import error_affinity, gradient_affinity
 from mtlreg.neural._head_penalty import head_penalty, sharing_penalty
 from mtlreg.neural._network import Network
@@ -171,7 +172,7 @@ class SharedLayerBase(TaskModel):
             self.activation,
             self.sharing,
             self.dropout,
-            _unit(targets),
+            starts.unit(targets),
         )
         shift, scale = self._scaling(table)
         columns = np.repeat(~auxiliary | table.stacked, [target.width for target in targets])
@@ -213,9 +214,9 @@ class SharedLayerBase(TaskModel):
         rng = np.random.default_rng(self._seed())
         rows, objective = self._problem(model, table, targets)
         variables = Variables.zeros(objective.shapes(), rows.xp, table.X.dtype)
-        objective.network.initialise(variables, _offsets(targets), rng)
+        objective.network.initialise(variables, starts.offsets(targets), rng)
         if objective.uncertainty:
-            variables[LOG_VARIANCE] = rows.xp.asarray(_log_variances(targets), dtype=table.X.dtype)
+            variables[LOG_VARIANCE] = rows.xp.asarray(starts.log_variances(targets), dtype=table.X.dtype)
         if self.warm_start and hasattr(self, "_variables"):
             self._warm(model, variables)
         optimizer = make_optimizer(self.solver, variables, objective.held, self.momentum)
@@ -374,41 +375,6 @@ class SharedLayerBase(TaskModel):
     def _macro_score(self, metric, X, y, sample_weight):
         """As of all models, over the tasks that are not auxiliary."""
         return super()._macro_score(metric, *self.scored_part(X, y, sample_weight))
-
-
-def _offsets(targets):
-    """Where the outputs begin: near the best constants of every task."""
-    offsets = []
-    for target in targets:
-        total = max(float(target.weights.sum()), 1e-300)
-        means = (target.weights * target.labels).sum(axis=0, dtype=np.float64) / total
-        offsets.extend(np.zeros(target.width) if target.n_columns > 1 else target.loss.constant(means))
-    return np.array(offsets)
-
-
-def _unit(targets):
-    """The labels' standard deviation within the tasks, where all are numbers of one kind: else 1."""
-    if any(target.loss.kind != "regression" for target in targets):
-        return 1.0
-    squares = total = 0.0
-    for target in targets:
-        w = target.weights.astype(np.float64)
-        squares += float((w * (target.labels - (w * target.labels).sum() / w.sum()) ** 2).sum())
-        total += float(w.sum())
-    spread = float(np.sqrt(squares / total))
-    size = max(float(np.abs(target.labels).max(initial=0.0)) for target in targets)
-    return spread if spread > 1e-7 * size else 1.0
-
-
-def _log_variances(targets):
-    """Where the noise begins: at the variance of a task's labels; of classes and counts at one."""
-    found = np.zeros(len(targets))
-    for t, target in enumerate(targets):
-        w = target.weights.astype(np.float64)
-        if target.loss.kind == "regression":
-            variance = float((w * (target.labels - (w * target.labels).sum() / w.sum()) ** 2).sum() / w.sum())
-            found[t] = np.log(variance) if variance > 0 else 0.0
-    return found
 
 
 def _shares(factors):
