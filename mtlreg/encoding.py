@@ -73,7 +73,8 @@ def number_targets(table, losses):
         counted = w > 0
         y = np.where(counted, y, 0).astype(np.float64, copy=False)
         loss.check(y[counted], where=f" in task {task!r}")
-        targets.append(Target(task, loss, None, y[:, None], w[:, None]))
+        one = not table.stacked and table.weights.shape[1] == 1  # the same array, so that this can be told at once
+        targets.append(Target(task, loss, None, y[:, None], table.weights if one else w[:, None]))
     return targets
 
 
@@ -318,12 +319,15 @@ def _task_factors(table, targets, task_weight):
 def _label_arrays(table, targets, factors, losses):
     """Labels and their full weights in the layout of the design."""
     labels = [t.labels for t in targets]
-    weights = [t.weights * factor for t, factor in zip(targets, factors, strict=True)]
     if table.stacked:
+        weights = [t.weights * factor for t, factor in zip(targets, factors, strict=True)]
         wide = [np.repeat(w, y.shape[1], axis=1) for w, y in zip(weights, labels, strict=True)]
         return np.concatenate([y.ravel() for y in labels]), np.concatenate([w.ravel() for w in wide])
     y = labels[0] if len(labels) == 1 else np.concatenate(labels, axis=1)
     one = len(losses.segments) == 1 and losses.scalar and table.weights.shape[1] == 1
+    if one and all(t.weights is targets[0].weights for t in targets) and (factors == factors[0]).all():
+        return y, targets[0].weights * factors[0]
+    weights = [t.weights * factor for t, factor in zip(targets, factors, strict=True)]
     if one and all(np.array_equal(w, weights[0]) for w in weights[1:]):
         return y, weights[0]
     wide = [np.repeat(w, block.shape[1], axis=1) for w, block in zip(weights, labels, strict=True)]
