@@ -262,6 +262,7 @@ class SharedLayerBase(TaskModel):
             self.alpha_sharing if self.sharing == "l2" else 0.0,
             isinstance(self.task_weight, str) and self.task_weight == "uncertainty",
             sharing_penalty(self, network) | head_penalty(self, network, columns, table.stacked),
+            rows.complete,
         )
         return rows, objective
 

@@ -14,7 +14,9 @@ __all__ = ["ACTIVATIONS", "affine", "affine_gradients", "stitch", "stitch_gradie
 
 def affine(A, W, b):
     """``A W + b``."""
-    return A @ W + b
+    Z = A @ W
+    Z += b
+    return Z
 
 
 def affine_gradients(xp, A, W, D, to_input=True):

@@ -38,10 +38,14 @@ class Objective:
         Whether the tasks' noise variances are variables.
     held : dict
         ``{name: Held}`` of the variables under a penalty.
+    complete : bool
+        Whether no label is missing.
     """
 
-    def __init__(self, network, losses, first, factors, alpha, distance=0.0, uncertainty=False, held=None):
-        self.held = {} if held is None else held
+    def __init__(
+        self, network, losses, first, factors, alpha, distance=0.0, uncertainty=False, held=None, complete=False
+    ):
+        self.held, self.complete = {} if held is None else held, complete
         self.network, self.losses = network, losses
         # what gradients are multiplied by, so that labels in large units make no longer steps; noise variances take
         # the unit out by themselves
@@ -74,6 +78,8 @@ class Objective:
 
     def _observed(self, xp, eta, weights):
         """eta, zero where there is no label: what a net says there must not overflow."""
+        if self.complete:
+            return eta
         return xp.where(self.losses.expand(weights) > 0, eta, xp.zeros_like(eta[:1, :1]))
 
     def _by_task(self, xp, values):

@@ -41,16 +41,21 @@ class Adam:
         self.mean *= self.beta_1
         self.mean += (1 - self.beta_1) * g
         self.square *= self.beta_2
-        self.square += (1 - self.beta_2) * (g * g)
+        bend = g * g
+        bend *= 1 - self.beta_2
+        self.square += bend
         length = rate * (1 - self.beta_2**self.count) ** 0.5 / (1 - self.beta_1**self.count)
-        scale = xp.sqrt(self.square) + self.epsilon
+        scale = xp.sqrt(self.square)
+        scale += self.epsilon
         steps = {}
         for name in self.proximal:
             at = variables.slices[name]
             scale[at] = xp.mean(self.square[at]) ** 0.5 + self.epsilon
             # as far as gradients of one size move the variable
             steps[name] = share * length * (1 - self.beta_1**self.count) / float(scale[at.start])
-        variables.flat -= length * self.mean / scale
+        move = self.mean / scale
+        move *= length
+        variables.flat -= move
         for name, step in steps.items():
             variables[name] = self.proximal[name].prox(variables[name], step)
 

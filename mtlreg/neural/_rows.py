@@ -50,6 +50,8 @@ class Rows:
         Positions of the rows with a label of each task.
     shares : list of ndarray
         Weights of those.
+    complete : bool
+        Whether every row has the labels of all tasks.
     """
 
     def __init__(self, table, targets, xp, shift=None, scale=None):
@@ -66,6 +68,7 @@ class Rows:
         inside = [np.flatnonzero(w[:, 0] > 0) for w in weights]
         self.labelled = [start + at for start, at in zip(starts, inside, strict=True)]
         self.shares = [w[at, 0] for w, at in zip(weights, inside, strict=True)]
+        self.complete = not self.stacked and all(len(at) == len(w) for at, w in zip(inside, weights, strict=True))
         if self.stacked:
             self._stack(targets, weights, widths)
         else:

@@ -127,7 +127,9 @@ class Training:
         """One pass; False if a loss is not finite any more."""
         sums, counts = np.zeros((2, self.rows.n_tasks))
         rates, objective, variables = self.progress.rates, self.objective, self.variables
-        frozen = self._frozen(rates)
+        frozen, whole = self._frozen(rates), self.settings.schedule == "joint"
+        if whole:  # every row once
+            counts = self.kept * (self.rows.totals > 0)
         with np.errstate(all="ignore"):  # what diverges is told by its loss
             for rows, grown, drawn, share in self._batches():
                 X, y, weights = self.rows.batch(rows)
@@ -141,7 +143,8 @@ class Training:
                 if frozen is not None:
                     variables.flat[...] = variables.xp.where(frozen, before, variables.flat)
                 sums += found
-                counts += _by_task(self.rows, weights)
+                if not whole:
+                    counts += _by_task(self.rows, weights)
             self._record(sums / np.where(counts > 0, counts, np.nan))
         return np.isfinite(self.progress.objectives[-1])
 
