@@ -46,14 +46,16 @@ class CommonDirections:
     def minimise(self, Z):
         """``(W, point)`` at the minimum of the losses over the common directions."""
         problem, xp = self.problem, self.problem.xp
-        W = xp.zeros(problem.design.shape_w, dtype=problem.design.dtype)
-        first = self._slope(problem.smooth(problem.design.matvec(W), Z))
+        W, first = xp.zeros(problem.design.shape_w, dtype=problem.design.dtype), None
         reduced = reduce(problem)
         if reduced is not problem:  # far fewer rows
+            first = self._slope(problem.smooth(problem.design.matvec(W), Z))
             W = reduced.origin
         for step, at in enumerate(newton_steps(problem, State(W, Z), self.nothing, self.inside)):
             point = problem.smooth(problem.predictors(at.x), at.Z)
-            if self._slope(point) <= ACCURACY * first or at.stalled or step == MAX_STEPS:
+            size = self._slope(point)
+            first = size if first is None else first
+            if size <= ACCURACY * first or at.stalled or step == MAX_STEPS:
                 return at.x, point
 
     def _slope(self, point):

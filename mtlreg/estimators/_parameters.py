@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from mtlreg.losses import Calibrated, Loss
 from mtlreg.validation import as_float_array
 
-__all__ = ["CLASSES", "Family", "check_parameters", "parameters"]
+__all__ = ["CLASSES", "COMMON", "Family", "check_parameters", "parameters"]
 
-_COMMON = {
+COMMON = {
     "fit_intercept": (
         True,
         """fit_intercept : bool, default=True
@@ -166,7 +166,7 @@ class Family:
 
 
 LINEAR = Family(
-    _COMMON,
+    COMMON,
     _LOSS,
     {"regressor": _ATTRIBUTES + _NOISE, "classifier": _ATTRIBUTES + "\n" + CLASSES},
 )

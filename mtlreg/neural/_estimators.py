@@ -11,8 +11,7 @@ from mtlreg.neural._parameters import NET
 __all__ = ["SharedLayerClassifier", "SharedLayerRegressor"]
 
 
-@parameters("regressor", NET, hidden_layer_sizes=(100,), loss="squared")
-class SharedLayerRegressor(NumberOutputs, SharedLayerBase):
+class _SharedLayers:
     """A small net for multi-task {task}: hidden layers that all tasks share, and a head for each task.
 
     Training makes small ::
@@ -35,7 +34,7 @@ class SharedLayerRegressor(NumberOutputs, SharedLayerBase):
 
     See Also
     --------
-    MultiTaskRegressor : Linear models.
+    MultiTaskRegressor, MultiTaskClassifier : Linear models.
     compare : Nets and linear models on the same folds.
 
     References
@@ -57,51 +56,13 @@ class SharedLayerRegressor(NumberOutputs, SharedLayerBase):
     """
 
 
+@parameters("regressor", NET, hidden_layer_sizes=(100,), loss="squared")
+class SharedLayerRegressor(_SharedLayers, NumberOutputs, SharedLayerBase):
+    pass
+
+
 @parameters("classifier", NET, hidden_layer_sizes=(100,), loss="logistic")
-class SharedLayerClassifier(ClassOutputs, SharedLayerBase):
-    """A small net for multi-task {task}: hidden layers that all tasks share, and a head for each task.
-
-    Training makes small ::
-
-        n_tasks sum_t lambda_t sum_{i in t} w_i loss(y_i, f_t(x_i)) / sum_{i in t} w_i
-            + (alpha / 2) sum |weights|^2 + head_penalty(V) + sharing
-
-    by stochastic gradients. Without ``task_weight`` lambda_t is the task's share of the labels, so that without hidden
-    layers this is the objective of the linear models. The net is not convex: there is no certificate, and what is found
-    depends on ``random_state``.
-
-    Parameters
-    ----------
-    hidden_layer_sizes : int or sequence of int, default=(100,)
-        Units of the hidden layers; ``()`` is a linear model.
-    {loss}
-    {common}
-
-    {attributes}
-
-    See Also
-    --------
-    MultiTaskClassifier : Linear models.
-    compare : Nets and linear models on the same folds.
-
-    References
-    ----------
-    Caruana (1997), Multitask learning, Machine Learning 28.
-    Kendall, Gal & Cipolla (2018), Multi-task learning using uncertainty to weigh losses, CVPR.
-    Misra, Shrivastava, Gupta & Hebert (2016), Cross-stitch networks for multi-task learning, CVPR.
-    Yang & Hospedales (2017), Trace norm regularised deep multi-task learning, ICLR workshop.
-    Zhang, Luo, Loy & Tang (2014), Facial landmark detection by deep multi-task learning, ECCV.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from mtlreg import SharedLayerClassifier
-    >>> X, y = load_iris(return_X_y=True)
-    >>> model = SharedLayerClassifier((20,), max_iter=100, learning_rate="cosine", random_state=0).fit(X, y)
-    >>> float(model.score(X, y)) > 0.9
-    True
-    """
-
+class SharedLayerClassifier(_SharedLayers, ClassOutputs, SharedLayerBase):
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """Train for one epoch on these rows; the first call fixes tasks, classes and the scales of the features.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mtlreg.estimators._parameters import CLASSES, Family
+from mtlreg.estimators._parameters import CLASSES, COMMON, Family
 
 __all__ = ["NET"]
 
@@ -151,22 +151,13 @@ _COMMON = {
         """standardize : bool, default=True
     Scale features to mean zero and unit standard deviation over all rows first.""",
     ),
-    "task_feature": (
-        None,
-        """task_feature : str, int or None, default=None
-    The column of X that holds the task of each row, by name or position (negative from the end); y is then 1-D. None:
-    X is shared by all tasks, and y (n_samples, n_tasks) has NaN where a label is missing.""",
-    ),
+    "task_feature": COMMON["task_feature"],
     "unseen_task": (
         "error",
         """unseen_task : {"error", "mean"}, default="error"
     At predict, what to do with a task that was not seen in fit: raise, or use the mean of the tasks' outputs.""",
     ),
-    "device": (
-        "auto",
-        """device : {"auto", "cpu", "cuda"}, default="auto"
-    Where to compute. "auto" stays where the data are; "cuda" copies them to the GPU and needs CuPy.""",
-    ),
+    "device": COMMON["device"],
     "warm_start": (
         False,
         """warm_start : bool, default=False

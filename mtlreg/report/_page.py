@@ -40,14 +40,23 @@ def write_report(path, comparison, X, y, command=None):
     -------
     pathlib.Path
         Of the file.
+
+    Raises
+    ------
+    ImportError
+        There is no matplotlib; said before anything is fitted.
     """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise ImportError('A report needs matplotlib: pip install "mtlreg[plot]"') from None
     findings = collect(comparison, X, y)
     parts = [
         ("data", "The data", _data(findings)),
         ("scores", "Which sharing helps", _scores(comparison)),
         ("tasks", "Which tasks it helps", _tasks(comparison)),
         ("curves", "With fewer rows", _curves(findings)),
-        ("shared", "What is shared", _shared(findings, X)),
+        ("shared", "What is shared", _shared(findings)),
         ("alike", "Which tasks are alike", _alike(findings)),
         ("net", "The net", _net(findings)),
         ("proof", "How well the models are solved", _proof(findings)),
@@ -218,7 +227,7 @@ def _column_labels(findings, model):
     return [str(task) if c is None else f"{task}: {c}" for task, c in model.columns_]
 
 
-def _feature_names(model, X):
+def _feature_names(model):
     names = getattr(model, "feature_names_in_", None)
     names = [f"x{j}" for j in range(model.n_features_in_)] if names is None else list(names)
     if model.task_position_ is not None:
@@ -226,12 +235,12 @@ def _feature_names(model, X):
     return names
 
 
-def _shared(findings, X):
+def _shared(findings):
     if findings.linear is None:
         return []
     name, model = findings.linear
     parts = {part: np.atleast_2d(coef) for part, coef in model.components_.items()}
-    features = _feature_names(model, X)
+    features = _feature_names(model)
     tasks = _column_labels(findings, model)
     used = np.any(np.concatenate(list(parts.values())) != 0, axis=0)
     size = np.sqrt(sum((part**2).sum(axis=0) for part in parts.values()))
