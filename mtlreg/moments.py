@@ -217,8 +217,10 @@ def reduced_problem(problem):
     Shared rows have weights that all tasks share.
     """
     residual = problem.y
-    if problem.free is not None:  # the best are the same for all W; `null` may be what asks for moments
-        Z, _ = problem.free.solve(problem.design.matvec(np.zeros(problem.design.shape_w)), problem.free.start)
+    if problem.free is not None:
+        # the best are the same for all W; where there are common directions, `null` is what asks for moments
+        alone = problem.common is not None
+        Z = problem.free.solve(np.zeros_like(problem.y), problem.free.start)[0] if alone else problem.null.Z
         residual = residual - problem.free.predictor(Z)
     reduced = _triangles if isinstance(problem.design, StackedDesign) else _gram_rows
     rows, squares = reduced(problem, residual)
