@@ -70,9 +70,13 @@ def number_targets(table, losses):
     targets = []
     for t, (task, loss) in enumerate(zip(table.task_names, losses, strict=True)):
         y, w = _task_arrays(table, t)
+        y = y.astype(np.float64, copy=False)
         counted = w > 0
-        y = np.where(counted, y, 0).astype(np.float64, copy=False)
-        loss.check(y[counted], where=f" in task {task!r}")
+        if counted.all():
+            loss.check(y, where=f" in task {task!r}")
+        else:
+            loss.check(y[counted], where=f" in task {task!r}")
+            y = np.where(counted, y, 0)
         one = not table.stacked and table.weights.shape[1] == 1  # the same array, so that this can be told at once
         targets.append(Target(task, loss, None, y[:, None], table.weights if one else w[:, None]))
     return targets
@@ -258,7 +262,7 @@ def encode(table, targets, penalty, *, fit_intercept, standardize, task_weight, 
     y, weights = _label_arrays(table, targets, _task_factors(table, targets, task_weight), losses)
     design = _design(table, widths, free, inverse)
     xp = design.namespace
-    y, weights = xp.asarray(y.astype(dtype)), xp.asarray(weights.astype(dtype))
+    y, weights = (xp.asarray(a.astype(dtype, copy=False)) for a in (y, weights))
     if not penalty.null:
         design.residualise(losses.expand(weights))
     problem = problem_type(design, losses, y, weights, penalty)
@@ -323,7 +327,8 @@ def _label_arrays(table, targets, factors, losses):
         weights = [t.weights * factor for t, factor in zip(targets, factors, strict=True)]
         wide = [np.repeat(w, y.shape[1], axis=1) for w, y in zip(weights, labels, strict=True)]
         return np.concatenate([y.ravel() for y in labels]), np.concatenate([w.ravel() for w in wide])
-    y = labels[0] if len(labels) == 1 else np.concatenate(labels, axis=1)
+    y = np.empty((len(table.y), sum(block.shape[1] for block in labels)))
+    np.concatenate(labels, axis=1, out=y)  # rows together, as predictors have them
     one = len(losses.segments) == 1 and losses.scalar and table.weights.shape[1] == 1
     if one and all(t.weights is targets[0].weights for t in targets) and (factors == factors[0]).all():
         return y, targets[0].weights * factors[0]

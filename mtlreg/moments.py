@@ -253,7 +253,8 @@ def _gram_rows(problem, residual):
         xy += X.T @ labels
     if even:
         xx, xy = first * xx, first * xy
-    squares = np.sum(problem.weights * residual * residual, axis=0, dtype=np.float64)
+    weights = np.broadcast_to(problem.weights, residual.shape)
+    squares = np.einsum("it,it,it->t", weights, residual, residual, dtype=np.float64)  # no temporaries of y's size
     return _rows_of(xx[None], xy), squares
 
 

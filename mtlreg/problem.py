@@ -195,13 +195,15 @@ class Problem:
 
     @property
     def fitted_at_zero(self):
-        """Whether the free directions alone fit the labels, so that F0 is 0 or holds nothing but rounding.
+        """Whether the free directions alone fit the labels, so that F0 holds nothing but rounding.
 
         F0 counts as rounding if predictors a few units in the last place away change it by a tenth.
         """
         return self.known("fitted_at_zero", self._is_fitted_at_zero)
 
     def _is_fitted_at_zero(self):
+        if self.free is None and self.common is None:  # predictors are zero, and F0 is exact
+            return False
         value, eta = self.null.value, self.null.eta
         if self.losses.quadratic and self.separable:  # a bound on the change below, for one pass over the labels
             size = self._sum(self.weights * eta * eta)

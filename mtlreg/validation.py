@@ -163,7 +163,7 @@ def _numbers(values, observed):
             "(y - y.min()) / np.timedelta64(1, 'D')."
         )
     if values.dtype.kind in "biuf":
-        y = values.astype(values.dtype if values.dtype.kind == "f" else np.float64)
+        y = values.astype(values.dtype if values.dtype.kind == "f" else np.float64, copy=False)
     else:
         y = np.full(values.shape, np.nan)
         try:
@@ -179,8 +179,11 @@ def _check_finite(y, names, dtype):
     """Refuse labels that are infinite in the precision of the fit."""
     if y.dtype.kind != "f":
         return
-    with np.errstate(over="ignore"):
-        infinite = np.isinf(y.astype(dtype))
+    with np.errstate(over="ignore", invalid="ignore"):
+        y_cast = y.astype(dtype, copy=False)
+        if np.isfinite(np.sum(y_cast)):  # no temporary of y's size where all is well
+            return
+        infinite = np.isinf(y_cast)
     if infinite.any():
         i, t = np.argwhere(infinite)[0]
         where = f"task {names[t]!r}, row {i}" if names is not None else f"row {i}, column {t}"
