@@ -36,6 +36,7 @@ def working_set(problem, state, *, max_iter, tolerance):
     while state.n_iter < max_iter:
         before = rows
         rows, size = _choose_rows(problem, state, size)
+        state.certificate.descent = None  # room for the next, which is as large as W
         unchanged = before is not None and rows.shape == before.shape and bool(xp.all(rows == before))
         fraction = fraction * 0.1 if unchanged else FRACTION
         goal = max(fraction * state.certificate.gap, 0.1 * tolerance if unchanged else 0.5 * tolerance)

@@ -28,6 +28,7 @@ EPS = float(np.finfo(np.float64).eps)
 SMALLEST = 5e-324
 # A sum of squares inside these bounds has neither overflowed nor lost a term that matters.
 SAFE_LOW, SAFE_HIGH = 1e-280, 1e300
+NEAR = 1e-3  # of the longest row, below which rounding cannot reach it
 
 _dual_exponent = njit(cache=True)(generic.dual_exponent)
 _newton_exponents = njit(cache=True)(generic.newton_exponents)
@@ -120,13 +121,21 @@ def _soft(x, entry, positive):
     return 0.0 if a < 0.0 else a
 
 
+@njit(cache=True, fastmath={"reassoc"})
+def _square_sum(v):
+    """Sum of squares, added in whatever order is fastest."""
+    total = 0.0
+    for k in range(v.size):
+        total += v[k] * v[k]
+    return total
+
+
 @njit(cache=True)
 def _soft_norm(v, entry, q, positive):
     """Norm ``||soft(v, entry)||_q``."""
     total = 0.0
-    if q == 2.0 and entry == 0.0 and not positive:  # the common case, without a branch in the loop
-        for k in range(v.size):
-            total += v[k] * v[k]
+    if q == 2.0 and entry == 0.0 and not positive:  # the common case
+        total = _square_sum(v)
     elif q == 1.0 or q == 2.0:
         for k in range(v.size):
             a = _soft(v[k], entry, positive)
@@ -248,6 +257,11 @@ def _two_powers(a, first, power, m):
 
 @njit(cache=True)
 def _feasible_scale(V, entry, row, dual, positive, eps):
+    if entry == 0.0:  # the longest row decides, and those that rounding may put in its place
+        norms = np.empty(V.shape[0], dtype=V.dtype)
+        _norms(V, 0.0, dual, positive, norms)
+        top = norms.max() if norms.size else 0.0
+        V = V[norms >= (1.0 - NEAR) * top]
     if not _exceeds(V, 1.0, entry, row, dual, positive):
         return 1.0
     total = entry + row
