@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks import growth, nets, norms, paths, peers, run, school
+from benchmarks import growth, nets, norms, paths, peers, run, school, screening
 from benchmarks.certify import FAMILIES, alpha_max, objective, relative_gap
 from benchmarks.measure import Ladder, Row, Rung
 from benchmarks.problems import FULL, QUICK, make_problem, names
@@ -112,6 +112,17 @@ def test_paths_and_growth_write_their_tables(tmp_path, capsys, monkeypatch):
     )
     growth.main(["--quick", "--repeats", "1"])
     assert "| wide | tasks |" in capsys.readouterr().out
+
+
+def test_screening_drops_no_feature_in_use(capsys):
+    pytest.importorskip("threadpoolctl")
+    data = make_problem("wide", quick=True)
+    screening.main(["--quick", "--problems", "wide", "--repeats", "1"])
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| wide")]
+    for line, divisor in zip(lines, screening.DIVISORS, strict=True):
+        left = [int(count) for count in line.split("|")[4].split()]
+        W, _ = solved("mtlreg", data, divisor)
+        assert len(left) > 1 and W.any(axis=1).sum() <= left[-1] <= left[0] <= data.X.shape[1]
 
 
 def test_school_without_data_says_so(monkeypatch, capsys):
