@@ -118,3 +118,28 @@ def test_options(name, value):
 @pytest.mark.parametrize("first, second", PAIRS)
 def test_pairs_of_options(first, second):
     assert_gradients(prepared(**dict([first, second])), "dropout" in (first[0], second[0]))
+
+
+@pytest.mark.parametrize("kind", ["tasks", "task_classes"])
+@pytest.mark.parametrize("head_layer", [None, {"b": 0}, {"a": 1, "c": 0}])
+@pytest.mark.parametrize("head_sizes", [(), (3,)])
+@pytest.mark.parametrize("sharing", ["hard", "l2", "cross_stitch"])
+@pytest.mark.parametrize("absent", [(), (0,), (0, 2)])
+def test_rows_apart_by_task_are_as_all_rows_through_all_tasks(kind, head_layer, head_sizes, sharing, absent):
+    """Layers of single tasks see the rows of their task only, which changes nothing but the time."""
+    options = {"head_layer": head_layer, "head_sizes": head_sizes, "sharing": sharing}
+    training = prepared(data=kind, hidden_layer_sizes=(4, 3), **options)
+    objective, variables, rows = training.objective, training.variables, training.rows
+    variables.flat[...] += 0.1 * np.random.default_rng(5).standard_normal(variables.flat.shape)
+    some = np.random.default_rng(1).permutation(np.flatnonzero(~np.isin(rows.task, absent)))
+    X, y, weights, task = rows.batch(some)
+    found = []
+    for known in (None, task):
+        training.gradients.flat[...] = np.nan
+        sums = objective.gradients(variables, training.gradients, X, y, weights, known, np.ones(3), np.ones(3))
+        eta, _ = objective.network.forward(variables, X, known)
+        mine = objective.losses.expand(weights) > 0
+        found.append((sums, training.gradients.flat.copy(), np.where(mine, eta, 0)))
+    for whole, apart in zip(*found, strict=True):
+        np.testing.assert_allclose(apart, whole, rtol=1e-10, atol=1e-12)
+    assert np.abs(found[0][1]).max() > 0

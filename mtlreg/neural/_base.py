@@ -317,7 +317,8 @@ class SharedLayerBase(TaskModel):
         parts = []
         for start in range(0, X.shape[0], CHUNK):
             rows = np.arange(start, min(start + CHUNK, X.shape[0]))
-            eta, _ = self._network.forward(variables, scaled(xp, X, rows, shift, scale))
+            known = None if codes is None or (codes[rows] < 0).any() else codes[rows]  # an unseen task asks all of them
+            eta, _ = self._network.forward(variables, scaled(xp, X, rows, shift, scale), known)
             parts.append(
                 xp.take(eta, xp.asarray(self._columns), axis=1) if codes is None else self._own(eta, codes[rows])
             )

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from mtlreg.neural._layers import ACTIVATIONS, affine, affine_gradients, stitch, stitch_gradients
+from mtlreg.neural._slots import Slots, part, placed
 
 __all__ = ["Network"]
 
@@ -27,6 +29,24 @@ class _Group:
     layer: int
     tasks: np.ndarray
     columns: np.ndarray
+    owner: np.ndarray
+
+    def seen(self, slots, n_tasks):
+        """Which of the tasks have rows here: None stands for all of them."""
+        if slots is None:
+            return _Seen(None if len(self.tasks) == n_tasks else self.tasks, None, None, self.owner)
+        inside = np.flatnonzero(np.isin(slots.tasks, self.tasks))
+        mine = np.searchsorted(self.tasks, slots.tasks[inside])
+        columns = np.flatnonzero(np.isin(self.owner, mine))
+        return _Seen(inside, mine, columns, np.searchsorted(mine, self.owner[columns]))
+
+
+class _Seen(NamedTuple):
+    """Tasks of a group that have rows: where they are among all that have, among the group's, and their columns."""
+
+    inside: np.ndarray | None
+    mine: np.ndarray | None
+    columns: np.ndarray | None
     owner: np.ndarray
 
 
@@ -128,12 +148,18 @@ class Network:
 
     # -- forward -------------------------------------------------------------------------------------------------
 
-    def forward(self, variables, X, rng=None):
-        """``(eta (B, n_columns), record for `backward`)``; with a generator, units are dropped."""
+    def forward(self, variables, X, task=None, rng=None):
+        """``(eta (B, n_columns), record for `backward`)``; with a generator, units are dropped.
+
+        Where rows have one task each, ``task`` (B,) of NumPy: only the outputs of a row's own task mean something.
+        """
         xp = variables.xp
-        record = {"layers": [X], "heads": {}}
+        apart = task is not None and not self.stitched and (self.own or self.head_sizes)
+        slots = Slots(xp, task) if apart else None
+        record = {"layers": [slots.gather(X) if apart and self.own else X], "heads": {}, "slots": slots}
         for layer in self.hidden:
-            record["layers"].append(self._unit(variables, f"hidden{layer}", record["layers"][-1], record, rng))
+            above = self._unit(variables, f"hidden{layer}", record["layers"][-1], record, rng, self._present(slots))
+            record["layers"].append(above)
             if self.stitched:
                 record[f"stitch{layer}"] = record["layers"][-1]
                 record["layers"][-1] = stitch(xp, variables[f"stitch{layer}"], record["layers"][-1])
@@ -143,9 +169,14 @@ class Network:
             outputs = [xp.take(xp.concat(outputs, axis=1), xp.asarray(order), axis=1)]
         return (outputs[0] if self.unit == 1 else self.unit * outputs[0]), record
 
-    def _unit(self, variables, name, A, record, rng):
+    def _present(self, slots):
+        """The tasks whose hidden layers are used; None: all, or layers that all tasks share."""
+        return slots.tasks if slots is not None and self.own else None
+
+    def _unit(self, variables, name, A, record, rng, tasks):
         xp = variables.xp
-        H = ACTIVATIONS[self.activation].value(xp, affine(A, variables[f"{name}.weight"], variables[f"{name}.bias"]))
+        W, b = (part(xp, variables[f"{name}.{kind}"], tasks) for kind in ("weight", "bias"))
+        H = ACTIVATIONS[self.activation].value(xp, affine(A, W, b))
         if rng is None or self.dropout == 0:
             record[name] = H, None
             return H
@@ -156,28 +187,27 @@ class Network:
 
     def _head(self, variables, group, record, rng):
         """Outputs (B, columns of the group)."""
-        xp, name = variables.xp, f"head{group.layer}"
-        Z = self._below(xp, group, record)
+        xp, name, slots = variables.xp, f"head{group.layer}", record["slots"]
+        seen, Z = group.seen(slots, self.n_tasks), record["layers"][group.layer]
+        if slots is not None and Z.ndim == 2:
+            Z = slots.gather(Z)
+        Z = part(xp, Z, seen.inside) if Z.ndim == 3 else Z
         inputs = [Z]
         for m in range(1, len(self.head_sizes) + 1):
-            Z = self._unit(variables, f"{name}.{m}", Z, record, rng)
+            Z = self._unit(variables, f"{name}.{m}", Z, record, rng, seen.mine)
             inputs.append(Z)
         record["heads"][group.layer] = inputs
         V, b = variables[f"{name}.weight"], variables[f"{name}.bias"]
         if Z.ndim == 2:
             return affine(Z, V, b)
-        return xp.sum(self._spread(xp, group, Z) * xp.matrix_transpose(V)[:, None, :], axis=2).T + b
-
-    def _below(self, xp, group, record):
-        """What a group's heads see: (B, d), or (tasks of the group, B, d)."""
-        A = record["layers"][group.layer]
-        whole = A.ndim == 2 or len(group.tasks) == self.n_tasks
-        return A if whole else xp.take(A, xp.asarray(group.tasks), axis=0)
+        V = part(xp, V, seen.columns, axis=1)
+        out = xp.sum(self._spread(xp, seen, Z) * xp.matrix_transpose(V)[:, None, :], axis=2)
+        return (out.T if slots is None else slots.outputs(placed(xp, out, seen.columns, len(group.columns)))) + b
 
     @staticmethod
-    def _spread(xp, group, Z):
+    def _spread(xp, seen, Z):
         """Activations of the task of every column: (columns, B, d)."""
-        return Z if len(group.owner) == Z.shape[0] else xp.take(Z, xp.asarray(group.owner), axis=0)
+        return Z if len(seen.owner) == Z.shape[0] else xp.take(Z, xp.asarray(seen.owner), axis=0)
 
     # -- backward ------------------------------------------------------------------------------------------------
 
@@ -185,12 +215,13 @@ class Network:
         """Write into ``gradients`` those of a function of eta with gradient D (B, n_columns)."""
         xp = variables.xp
         D = D if self.unit == 1 else self.unit * D
+        tasks = self._present(record["slots"])
         arriving = [None] * len(self.sizes)  # gradients by the layers' activations
         for group in self.groups:
-            part = D if len(self.groups) == 1 else xp.take(D, xp.asarray(group.columns), axis=1)
-            below = self._head_gradients(variables, gradients, group, record, part)
+            mine = D if len(self.groups) == 1 else xp.take(D, xp.asarray(group.columns), axis=1)
+            below = self._head_gradients(variables, gradients, group, record, mine)
             if group.layer > 0:
-                arriving[group.layer] = self._joined(xp, group, arriving[group.layer], below)
+                arriving[group.layer] = self._joined(xp, group, record, arriving[group.layer], below)
         for layer in reversed(self.hidden):
             by_output = arriving[layer]
             if by_output is None:  # no head hangs on it or above it
@@ -201,22 +232,24 @@ class Network:
                 S, A = variables[f"stitch{layer}"], record[f"stitch{layer}"]
                 gradients[f"stitch{layer}"], by_output = stitch_gradients(xp, S, A, by_output)
             below = self._unit_gradients(
-                variables, gradients, f"hidden{layer}", record["layers"][layer - 1], record, by_output, layer > 1
+                variables, gradients, f"hidden{layer}", record["layers"][layer - 1], record, by_output, tasks, layer > 1
             )
             if layer > 1:
                 arriving[layer - 1] = below if arriving[layer - 1] is None else arriving[layer - 1] + below
 
-    def _unit_gradients(self, variables, gradients, name, A, record, by_output, to_input=True):
+    def _unit_gradients(self, variables, gradients, name, A, record, by_output, tasks, to_input=True):
         xp = variables.xp
         H, mask = record[name]
         D = by_output * ACTIVATIONS[self.activation].slope(xp, H)
         D = D if mask is None else D * mask
-        W = variables[f"{name}.weight"]
-        gradients[f"{name}.weight"], gradients[f"{name}.bias"], below = affine_gradients(xp, A, W, D, to_input)
+        W = part(xp, variables[f"{name}.weight"], tasks)
+        by_W, by_b, below = affine_gradients(xp, A, W, D, to_input)
+        size = variables.shapes[f"{name}.weight"][0]
+        gradients[f"{name}.weight"], gradients[f"{name}.bias"] = (placed(xp, G, tasks, size) for G in (by_W, by_b))
         return below
 
     def _head_gradients(self, variables, gradients, group, record, D):
-        xp, name = variables.xp, f"head{group.layer}"
+        xp, name, slots = variables.xp, f"head{group.layer}", record["slots"]
         inputs = record["heads"][group.layer]
         Z, V = inputs[-1], variables[f"{name}.weight"]
         if Z.ndim == 2:
@@ -224,24 +257,29 @@ class Network:
                 xp, Z, V, D, group.layer > 0
             )
             return below
-        by_column = D.T[:, :, None]  # (columns, B, 1)
-        gradients[f"{name}.weight"] = xp.sum(self._spread(xp, group, Z) * by_column, axis=1).T
+        seen = group.seen(slots, self.n_tasks)
+        by_column = D.T if slots is None else slots.by_column(D, seen.columns, seen.inside[seen.owner])
+        by_column = by_column[:, :, None]  # (columns, B, 1)
+        by_V = xp.sum(self._spread(xp, seen, Z) * by_column, axis=1)
+        gradients[f"{name}.weight"] = placed(xp, by_V, seen.columns, len(group.columns)).T
         gradients[f"{name}.bias"] = xp.sum(D, axis=0, keepdims=True)
-        below = by_column * xp.matrix_transpose(V)[:, None, :]
-        if len(group.owner) != Z.shape[0]:
-            owned = group.owner[None, :] == np.arange(Z.shape[0])[:, None]
+        below = by_column * xp.matrix_transpose(part(xp, V, seen.columns, axis=1))[:, None, :]
+        if len(seen.owner) != Z.shape[0]:
+            owned = seen.owner[None, :] == np.arange(Z.shape[0])[:, None]
             owned = xp.asarray(owned, dtype=variables.dtype)
             below = xp.reshape(owned @ xp.reshape(below, (below.shape[0], -1)), Z.shape)
         for m in range(len(self.head_sizes), 0, -1):
             to_input = m > 1 or group.layer > 0
-            below = self._unit_gradients(variables, gradients, f"{name}.{m}", inputs[m - 1], record, below, to_input)
+            below = self._unit_gradients(
+                variables, gradients, f"{name}.{m}", inputs[m - 1], record, below, seen.mine, to_input
+            )
         return below
 
-    def _joined(self, xp, group, arrived, below):
+    def _joined(self, xp, group, record, arrived, below):
         """Gradients by a layer's activations, those of another group of heads added."""
-        if below.ndim == 3 and below.shape[0] != self.n_tasks:
-            wide = xp.zeros((self.n_tasks, *below.shape[1:]), dtype=below.dtype)
-            for k, t in enumerate(group.tasks.tolist()):
-                wide[t, ...] = below[k, ...]
-            below = wide
+        slots = record["slots"]
+        if below.ndim == 3:
+            n_tasks = self.n_tasks if slots is None else len(slots.tasks)
+            below = placed(xp, below, group.seen(slots, self.n_tasks).inside, n_tasks)
+            below = below if slots is None or self.own else slots.scatter(below)
         return below if arrived is None else arrived + below

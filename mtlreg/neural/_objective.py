@@ -65,14 +65,14 @@ class Objective:
             return self.factors
         return self.factors * np.exp(-host(variables[LOG_VARIANCE]).astype(np.float64))
 
-    def task_losses(self, variables, X, y, weights):
+    def task_losses(self, variables, X, y, weights, task=None):
         """Sums of the weighted losses of each task, (n_tasks,) of NumPy."""
-        eta, _ = self.network.forward(variables, X)
+        eta, _ = self.network.forward(variables, X, task)
         return self._by_task(variables.xp, weights * self.losses.value(y, self._observed(variables.xp, eta, weights)))
 
-    def row_losses(self, variables, X, y, weights):
+    def row_losses(self, variables, X, y, weights, task=None):
         """Losses of every row and task, zero where there is no label: (B, n_tasks) of NumPy."""
-        eta, _ = self.network.forward(variables, X)
+        eta, _ = self.network.forward(variables, X, task)
         values = host(self.losses.value(y, self._observed(variables.xp, eta, weights))) * (host(weights) > 0)
         return np.stack([values[:, self.task == t].sum(axis=1) for t in range(self.network.n_tasks)], axis=1)
 
@@ -86,13 +86,13 @@ class Objective:
         sums = host(xp.sum(values, axis=0, dtype=xp.float64))
         return np.bincount(self.task, sums, minlength=self.network.n_tasks)
 
-    def gradients(self, variables, gradients, X, y, weights, grown, drawn, share=1.0, rng=None):
+    def gradients(self, variables, gradients, X, y, weights, task, grown, drawn, share=1.0, rng=None):
         """The tasks' sums of losses over a batch, (n_tasks,), with ``down`` times the objective's gradients written.
 
         Parameters
         ----------
         variables, gradients : Variables
-        X, y, weights : arrays
+        X, y, weights, task : arrays
             A batch.
         grown : ndarray (n_tasks,)
             What the sums are multiplied by to stand for all rows.
@@ -104,7 +104,7 @@ class Objective:
             For dropout.
         """
         xp, network = variables.xp, self.network
-        eta, record = network.forward(variables, X, rng)
+        eta, record = network.forward(variables, X, task, rng)
         eta = self._observed(xp, eta, weights)
         sums = self._by_task(xp, weights * self.losses.value(y, eta))
         factor, share = (self.down * drawn * grown * self.factor(variables))[self.task], self.down * share

@@ -79,7 +79,7 @@ class Rows:
         """A row's labels side by side, with its task; `batch` spreads them over the columns of all tasks."""
         wide = [np.pad(t.labels, ((0, 0), (0, widths.max() - t.labels.shape[1]))) for t in targets]
         self.y, self.weights = self._device(np.concatenate(wide)), self._device(np.concatenate(weights))
-        self.task = self.xp.asarray(np.repeat(np.arange(self.n_tasks), [len(w) for w in weights]))
+        self.task = np.repeat(np.arange(self.n_tasks), [len(w) for w in weights])
         owner = np.repeat(np.arange(self.n_tasks), widths)
         self.owner, self.within = self.xp.asarray(owner), self.xp.asarray(np.arange(len(owner)) - self.first[owner])
 
@@ -96,14 +96,18 @@ class Rows:
         return scaled(self.xp, self.X, rows, self.shift, self.scale)
 
     def batch(self, rows):
-        """``(X, y, weights)`` of some rows: (B, n_features), (B, n_labels), (B, n_labels)."""
-        xp, at = self.xp, self.xp.asarray(rows)
+        """``(X, y, weights, task)`` of some rows: (B, n_features), (B, n_labels), (B, n_labels), (B,) of NumPy.
+
+        The last is None where rows have labels of all tasks.
+        """
+        xp, at, task = self.xp, self.xp.asarray(rows), None
         y, weights = xp.take(self.y, at, axis=0), xp.take(self.weights, at, axis=0)
         if self.stacked:
-            mine = xp.take(self.task, at)[:, None] == self.owner[None, :]
+            task = self.task[rows]
+            mine = xp.asarray(task)[:, None] == self.owner[None, :]
             nothing = xp.zeros((1, 1), dtype=self.dtype)
             y, weights = xp.where(mine, xp.take(y, self.within, axis=1), nothing), xp.where(mine, weights, nothing)
-        return self.features(rows), y, weights
+        return self.features(rows), y, weights, task
 
 
 def scaled(xp, X, rows, shift, scale):

@@ -132,9 +132,9 @@ class Training:
             counts = self.kept * (self.rows.totals > 0)
         with np.errstate(all="ignore"):  # what diverges is told by its loss
             for rows, grown, drawn, share in self._batches():
-                X, y, weights = self.rows.batch(rows)
+                X, y, weights, task = self.rows.batch(rows)
                 found = objective.gradients(
-                    variables, self.gradients, X, y, weights, grown, drawn * rates, share, self._dropping
+                    variables, self.gradients, X, y, weights, task, grown, drawn * rates, share, self._dropping
                 )
                 if not np.isfinite(found).all():
                     return False
