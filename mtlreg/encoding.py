@@ -19,7 +19,7 @@ from mtlreg.penalties._columns import SortedColumns, shown_labels
 from mtlreg.problem import Problem
 from mtlreg.scaling import free_columns, inverse_scales, read_feature_weights
 from mtlreg.task_losses import Segment, TaskLosses
-from mtlreg.validation import as_float_array, relative_weights, spread_by_task
+from mtlreg.validation import as_float_array, host_dtype, relative_weights, spread_by_task, to_host
 
 __all__ = ["Encoding", "Target", "class_targets", "class_weights", "encode", "number_targets"]
 
@@ -106,7 +106,7 @@ def class_targets(table, losses, single_class, multi_class, known=None):
             loss, n_columns = Softmax(), len(classes)
         elif len(classes) > 2:
             labels = labels == np.arange(len(classes))
-        targets.append(Target(task, loss, classes, labels.astype(table.X.dtype), w[:, None], n_columns))
+        targets.append(Target(task, loss, classes, labels.astype(table.dtype), w[:, None], n_columns))
     if all(target.constant for target in targets):
         raise ValueError("No task has more than one class, so that there is nothing to learn.")
     return targets
@@ -152,7 +152,7 @@ def class_weights(table, class_weight):
         y, w = _task_arrays(table, t)
         weights.append(w * _class_factors(class_weight, y, w))
     joined = np.concatenate(weights) if table.stacked else np.stack(weights, axis=1)
-    return relative_weights(joined, table.X.dtype)
+    return relative_weights(joined, table.dtype)
 
 
 def _check_keys(table, class_weight):
@@ -194,26 +194,31 @@ class Encoding:
 
     def penalised(self, x):
         """The parts of variables x as the penalty sees them, each (p, n_columns); rows of free features are zero."""
-        return [_host(b) for b in x] if x.ndim == 3 else [_host(x)]
+        return list(to_host(x)) if x.ndim == 3 else [to_host(x)]
 
     def decode(self, x, Z):
         """``(coef, intercept, parts)``: (n_columns, p), (n_columns,), and parts of coef for a compound penalty."""
         design = self.problem.design
         blocks = self.penalised(x)
         if design.inverse_scale is not None:
-            blocks = [b * _host(design.inverse_scale) for b in blocks]
+            blocks = [b * to_host(design.inverse_scale) for b in blocks]
         intercept = np.zeros(design.n_columns, dtype=blocks[0].dtype)
         if self.free is not None:
             total = sum(blocks)
             Z = self.problem.null.Z if Z is None else Z  # a problem in moments has none of its own
-            Z = _host(Z) if design.centre is None else _host(Z) - _host(design.shift(design.namespace.asarray(total)))
+            Z = (
+                to_host(Z)
+                if design.centre is None
+                else to_host(Z) - to_host(design.shift(design.namespace.asarray(total)))
+            )
             intercept, coef = self.free.decode(Z)
             intercept = self._centred(intercept + self._offsets)
             if coef.size:
                 blocks[0] = blocks[0].copy()
                 blocks[0][self.free.features] += coef
-        parts = [b.T.astype(design.dtype, copy=False) for b in blocks]
-        return (parts[0] if len(parts) == 1 else sum(parts)), intercept.astype(design.dtype), parts
+        dtype = host_dtype(design.X)
+        parts = [b.T.astype(dtype, copy=False) for b in blocks]
+        return (parts[0] if len(parts) == 1 else sum(parts)), intercept.astype(dtype), parts
 
     def _centred(self, intercept):
         """Intercepts with mean 0 over the classes of a softmax task, which are determined but for a constant."""
@@ -232,22 +237,23 @@ class Encoding:
     def encode(self, parts, intercept):
         """The inverse of `decode`: variables ``(x, Z)`` for given coefficients."""
         design, xp = self.problem.design, self.problem.xp
-        scale = np.ones((1, 1)) if design.inverse_scale is None else _host(design.inverse_scale)
+        dtype = host_dtype(design.X)
+        scale = np.ones((1, 1)) if design.inverse_scale is None else to_host(design.inverse_scale)
         safe = np.where(scale > 0, scale, 1)
-        blocks = [np.where(scale > 0, part.T / safe, 0).astype(design.dtype) for part in parts]
+        blocks = [np.where(scale > 0, part.T / safe, 0).astype(dtype) for part in parts]
         x = xp.asarray(np.stack(blocks) if self.problem.zero.ndim == 3 else blocks[0])
         if self.free is None:
             return x, None
-        Z = self.free.encode(intercept - self._offsets, parts[0].T[self.free.features]).astype(design.dtype)
+        Z = self.free.encode(intercept - self._offsets, parts[0].T[self.free.features]).astype(dtype)
         if design.centre is not None:
             total = np.sum(blocks, axis=0) * scale
-            Z = Z + _host(design.shift(xp.asarray(total.astype(design.dtype))))
-        return x, xp.asarray(Z.astype(design.dtype))
+            Z = Z + to_host(design.shift(xp.asarray(total.astype(dtype))))
+        return x, xp.asarray(Z.astype(dtype))
 
 
 def encode(table, targets, penalty, *, fit_intercept, standardize, task_weight, feature_weights, problem_type=Problem):
     """Build the problem of a table under a penalty."""
-    dtype = table.X.dtype
+    dtype = table.dtype
     widths = [target.width for target in targets]
     columns = [(target.task, c) for target in targets for c in target.column_classes]
     penalty = penalty.bind(SortedColumns(columns) if table.stacked else columns)
@@ -273,7 +279,7 @@ def encode(table, targets, penalty, *, fit_intercept, standardize, task_weight, 
 def _design(table, widths, free, inverse):
     U = None if free is None else free.U
     xp = np if sparse.issparse(table.X) else _namespace(table.X)
-    inverse = None if inverse is None else xp.asarray(inverse.astype(table.X.dtype))
+    inverse = None if inverse is None else xp.asarray(inverse.astype(table.dtype))
     if table.stacked:
         return StackedDesign(table.X, table.starts, widths, U, inverse)
     return SharedDesign(table.X, sum(widths), U, inverse)
@@ -343,7 +349,7 @@ def _check_attained(problem, table, targets):
     """Refuse data on which the unpenalised part has no minimum."""
     if problem.free is None or all(s.loss.attained for s in problem.losses.segments):
         return
-    escaping = _host(problem.free.escaping(problem.null.Z))
+    escaping = to_host(problem.free.escaping(problem.null.Z))
     if not escaping.any():
         return
     task_of = np.repeat(np.arange(len(targets)), [t.width for t in targets])
@@ -363,7 +369,3 @@ def _namespace(X):
     from array_api_compat import array_namespace
 
     return array_namespace(X)
-
-
-def _host(a):
-    return a.get() if hasattr(a, "get") else np.asarray(a)

@@ -16,6 +16,7 @@ from mtlreg.problem import Certificate
 from mtlreg.scaling import dense_columns, orthonormal
 from mtlreg.solvers._base import State
 from mtlreg.solvers.descent import has_sweeps
+from mtlreg.validation import to_host
 
 __all__ = ["Reweighted", "certify_stationarity"]
 
@@ -53,7 +54,7 @@ class Reweighted:
         self._design, self._scale = original.design, xp.where(kept, weights, xp.zeros_like(weights))[:, None]
         inverse = xp.where(kept, 1 / weights, xp.zeros_like(weights))[:, None]
         design.inverse_scale = inverse if design.inverse_scale is None else inverse * design.inverse_scale
-        freed = np.flatnonzero(_host(c == 0))
+        freed = np.flatnonzero(to_host(c == 0))
         self._freed = FreedRows(original.design, freed) if freed.size else None
         if self._freed is None:
             self.problem = original.with_penalty(penalty)
@@ -77,8 +78,8 @@ class Reweighted:
         if self._freed is None:
             return State(there, Z)
         raw = _raw(self._design, x)
-        offset = None if Z is None else _host(Z) - _shift(self._design, raw)
-        inside = self._freed.encode(offset, _host(raw)[self._freed.features])
+        offset = None if Z is None else to_host(Z) - _shift(self._design, raw)
+        inside = self._freed.encode(offset, to_host(raw)[self._freed.features])
         inside = inside + _shift(self.problem.design, _raw(self.problem.design, there))
         return State(there, self.problem.xp.asarray(inside, dtype=x.dtype))
 
@@ -89,11 +90,11 @@ class Reweighted:
         if self._freed is None:
             return x, Z
         Z = self.problem.null.Z if Z is None else Z  # a problem in moments has none of its own
-        offset = _host(Z) - _shift(self.problem.design, _raw(self.problem.design, there))
+        offset = to_host(Z) - _shift(self.problem.design, _raw(self.problem.design, there))
         offset, coef = self._freed.decode(offset)
         rows, scale = self._freed.features, self._design.inverse_scale
-        host = np.array(_host(x))
-        host[rows] = coef if scale is None else coef / _host(scale)[rows]
+        host = np.array(to_host(x))
+        host[rows] = coef if scale is None else coef / to_host(scale)[rows]
         x = xp.asarray(host, dtype=there.dtype)
         if self._design.U is None:
             return x, None
@@ -114,8 +115,8 @@ class FreedRows:
 
     def __init__(self, design, features):
         self.features = features
-        X = _host(dense_columns(design.X, features)).astype(np.float64)
-        U = np.zeros((len(X), 0)) if design.U is None else _host(design.U).astype(np.float64)
+        X = to_host(dense_columns(design.X, features)).astype(np.float64)
+        U = np.zeros((len(X), 0)) if design.U is None else to_host(design.U).astype(np.float64)
         stacked = isinstance(design, StackedDesign)
         cuts, widths = (design.starts, design.widths) if stacked else ([0, len(X)], [design.n_columns])
         self._block = np.repeat(np.arange(len(widths)), widths)
@@ -137,7 +138,7 @@ class FreedRows:
         n_blocks = int(self._block[-1]) + 1
         if design.centre is None:
             return np.zeros((n_blocks, k, self.features.size))
-        centre = _host(design.centre).astype(np.float64)[:, self.features, :]
+        centre = to_host(design.centre).astype(np.float64)[:, self.features, :]
         centre = np.broadcast_to(centre, (*centre.shape[:2], len(self._block)))
         return np.stack([centre[:, :, self._block == b].mean(axis=2) for b in range(n_blocks)])
 
@@ -162,8 +163,4 @@ def _raw(design, x):
 
 
 def _shift(design, raw):
-    return 0.0 if design.centre is None else _host(design.shift(raw))
-
-
-def _host(a):
-    return a.get() if hasattr(a, "get") else np.asarray(a)
+    return 0.0 if design.centre is None else to_host(design.shift(raw))

@@ -13,7 +13,7 @@ from array_api_compat import array_namespace, is_numpy_array
 from scipy import linalg, sparse
 
 from mtlreg.designs import row_chunks
-from mtlreg.validation import as_float_array
+from mtlreg.validation import as_float_array, host_dtype, to_host
 
 __all__ = [
     "FreeColumns",
@@ -74,12 +74,12 @@ def moments(X, weights, start=0, stop=None):
     for rows in chunks:
         variance += _weighted_squares(X[rows, :], weights[rows], mean)
     std = np.sqrt(variance / total)
-    eps = np.finfo(np.float64).eps if X.dtype != np.float32 else np.finfo(np.float32).eps
+    eps = np.finfo(np.float32 if host_dtype(X) == np.float32 else np.float64).eps
     return mean, np.where(std > 10 * eps * np.abs(mean), std, 1.0)
 
 
 def _weighted_sum(X, w):
-    return _host(X.T @ _like(w, X)).astype(np.float64)
+    return to_host(X.T @ _like(w, X)).astype(np.float64)
 
 
 def _weighted_squares(X, w, mean):
@@ -96,7 +96,7 @@ def _weighted_squares(X, w, mean):
         rest = np.where(full, 0, np.maximum(w.sum() - np.bincount(columns, stored, minlength=p), 0))
         return squares + rest * mean**2
     centred = X - _like(mean, X)
-    return _host((centred * centred).T @ _like(w, X)).astype(np.float64)
+    return to_host((centred * centred).T @ _like(w, X)).astype(np.float64)
 
 
 def _like(a, X):
@@ -104,10 +104,6 @@ def _like(a, X):
         return a
     xp = array_namespace(X)
     return xp.asarray(a, dtype=X.dtype)
-
-
-def _host(a):
-    return a.get() if hasattr(a, "get") else np.asarray(a)
 
 
 @dataclass
@@ -168,11 +164,11 @@ def free_columns(table, f, widths, intercept, all_free):
         task = np.zeros(sum(widths), dtype=int)
         U = A
     else:
-        noise = np.concatenate([[1.0] * intercept, 1 + np.abs(mean) / std]) * float(np.finfo(X.dtype).eps)
+        noise = np.concatenate([[1.0] * intercept, 1 + np.abs(mean) / std]) * float(np.finfo(host_dtype(X)).eps)
         cuts = table.starts if table.stacked else [0, A.shape[0]]
         U, R, inverse = orthonormal([A[s:e] for s, e in zip(cuts, cuts[1:], strict=False)], noise)
         task = np.repeat(np.arange(len(widths)), widths) if table.stacked else np.zeros(sum(widths), dtype=int)
-    U = xp.asarray(U.astype(X.dtype))
+    U = xp.asarray(U.astype(host_dtype(X)))
     return FreeColumns(U, features, mean, std, intercept, R, inverse, task)
 
 
@@ -185,7 +181,7 @@ def _columns(X, features, intercept):
         mean, std = moments(block, np.ones(X.shape[0]))
         if not intercept:
             mean = np.zeros_like(mean)
-        parts.append((_host(block).astype(np.float64) - mean) / std)
+        parts.append((to_host(block).astype(np.float64) - mean) / std)
     return np.concatenate(parts, axis=1), mean, std
 
 

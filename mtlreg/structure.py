@@ -10,7 +10,7 @@ from sklearn.base import clone
 from mtlreg.estimators import MultiTaskRegressor
 from mtlreg.penalties import L1
 from mtlreg.penalties.tree import linkage_groups
-from mtlreg.validation import read_features
+from mtlreg.validation import like, read_features, to_host
 
 __all__ = ["task_graph", "task_tree"]
 
@@ -89,12 +89,12 @@ def _correlations(X, y, task_feature, estimator):
         estimator = MultiTaskRegressor(L1(0.0, alpha_ridge=0.1), standardize=True)
     model = clone(estimator).set_params(task_feature=task_feature).fit(X, y)
     tasks = np.asarray(model.tasks_).tolist()
-    coef = np.atleast_2d(model.coef_)
+    coef = np.atleast_2d(to_host(model.coef_))
     widths = {sum(1 for task, _ in model.columns_ if task == one) for one in tasks}
     if len(widths) > 1:
         raise ValueError("The tasks have different numbers of classes, and so no models that could be compared.")
     rows = read_features(model, X, reset=False)[0]
-    eta = np.asarray(rows @ coef.T, dtype=np.float64)
+    eta = np.asarray(to_host(rows @ like(coef.T, rows)), dtype=np.float64)
     eta = eta - eta.mean(axis=0)
     # a task's columns, one below the other
     flat = eta.reshape(len(eta), len(tasks), -1).transpose(1, 0, 2).reshape(len(tasks), -1)

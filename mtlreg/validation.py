@@ -10,16 +10,30 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import is_cupy_array
+from array_api_compat import array_namespace, is_cupy_array
 from scipy import sparse
+from sklearn import get_config
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import check_array, validate_data
 
 from mtlreg.data._labels import infer_dtype, label_matrix
 from mtlreg.data._split import split_task_column
-from mtlreg.data._tables import as_table, take_rows
+from mtlreg.data._tables import as_table, kind, take_rows, to_numpy
 
-__all__ = ["Table", "as_float_array", "read_features", "read_table", "relative_weights", "spread_by_task", "to_device"]
+__all__ = [
+    "Table",
+    "as_float_array",
+    "host_dtype",
+    "like",
+    "read_features",
+    "read_table",
+    "relative_weights",
+    "spread_by_task",
+    "to_device",
+    "to_host",
+]
+
+to_host = to_numpy
 
 
 @dataclass
@@ -49,6 +63,11 @@ class Table:
     starts: list | None
     single: bool
     task_position: int | None
+
+    @property
+    def dtype(self):
+        """NumPy's name for the dtype of X."""
+        return host_dtype(self.X)
 
     @property
     def stacked(self):
@@ -90,7 +109,14 @@ def read_features(estimator, X, *, reset):
 
 
 def _matrix_rules(X):
-    return {"accept_sparse": ["csr", "csc"], "dtype": [np.float64, np.float32], "accept_large_sparse": True}
+    elsewhere = kind(X) == "array"
+    if elsewhere and not get_config()["array_api_dispatch"]:
+        raise TypeError(
+            f"X is a {type(X).__module__}.{type(X).__name__}: let scikit-learn take such arrays with "
+            "sklearn.set_config(array_api_dispatch=True), or give a NumPy array and device='cuda'."
+        )
+    xp = array_namespace(X) if elsewhere else np
+    return {"accept_sparse": ["csr", "csc"], "dtype": [xp.float64, xp.float32], "accept_large_sparse": True}
 
 
 def read_table(estimator, X, y, sample_weight, *, numeric):
@@ -123,7 +149,7 @@ def read_table(estimator, X, y, sample_weight, *, numeric):
     if values.shape[1] == 0:
         raise ValueError("y has no column: give one column a task.")
     values = _numbers(values, observed) if numeric else infer_dtype_observed(values, observed)
-    _check_finite(values, names, X.dtype if numeric else values.dtype)
+    _check_finite(values, names, host_dtype(X) if numeric else values.dtype)
     # a regressor keeps the axis of tasks of a 2-D y with one column, a classifier is asked not to
     single = flat or (values.shape[1] == 1 and (not numeric or position is not None))
     if single and not flat:
@@ -198,7 +224,7 @@ def _shared_table(X, values, observed, tasks, sample_weight, single):
     weights = _read_weights(sample_weight, n, n_tasks)
     if not observed.all() or weights.shape[1] > 1:
         weights = np.where(observed, weights, 0)
-    weights = relative_weights(weights, X.dtype)
+    weights = relative_weights(weights, host_dtype(X))
     totals = np.broadcast_to(weights.sum(axis=0), n_tasks)
     for t in np.flatnonzero(totals == 0):
         raise ValueError(
@@ -214,7 +240,7 @@ def _stacked_table(X, y, observed, tasks, position, sample_weight):
     if not observed.any():
         raise ValueError("Input y contains NaN only: no label is observed.")
     weights = _read_weights(sample_weight, len(y), 1)[:, 0]
-    weights = relative_weights(np.where(observed, weights, 0), X.dtype)
+    weights = relative_weights(np.where(observed, weights, 0), host_dtype(X))
     used = weights > 0
     for label in np.setdiff1d(tasks, tasks[used]).tolist():
         raise ValueError(f"Task {label!r} has no observed label with a positive weight: drop its rows.")
@@ -239,7 +265,7 @@ def _read_weights(sample_weight, n, n_tasks):
     if np.ma.is_masked(sample_weight):
         raise ValueError("sample_weight has masked values; give weight 0 to leave a label out.")
     try:
-        weights = np.asarray(sample_weight)
+        weights = to_host(sample_weight) if kind(sample_weight) == "array" else np.asarray(sample_weight)
         if weights.dtype.kind in "cmM":
             raise TypeError
         weights = weights.astype(np.float64)
@@ -290,6 +316,26 @@ def as_float_array(a, name):
     if np.isnan(values).any():
         raise ValueError(f"{name} contains NaN.")
     return values
+
+
+def host_dtype(X):
+    """float32 or float64 of NumPy, as X has it."""
+    if kind(X) != "array":
+        return X.dtype
+    return np.dtype(np.float32 if X.dtype == array_namespace(X).float32 else np.float64)
+
+
+def like(result, X):
+    """What an estimator returns, NumPy's, as an array of X's kind: CuPy's for CuPy's. Strings stay where they are."""
+    if kind(X) != "array" or result is None:
+        return result
+    if isinstance(result, list | tuple):
+        return type(result)(like(part, X) for part in result)
+    if isinstance(result, dict):
+        return {name: like(part, X) for name, part in result.items()}
+    if not isinstance(result, np.ndarray) or result.dtype.kind not in "biuf":
+        return result
+    return array_namespace(X).asarray(np.ascontiguousarray(result))
 
 
 def to_device(X, device):

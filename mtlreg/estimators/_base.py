@@ -7,6 +7,7 @@ import copy
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from mtlreg.data._tables import take_rows
 from mtlreg.encoding import encode
 from mtlreg.estimators._callbacks import FitCallbacks, with_callbacks
 from mtlreg.estimators._parameters import check_parameters
@@ -14,7 +15,7 @@ from mtlreg.estimators._tasks import TaskModel
 from mtlreg.path import RegularizationPath, alpha_grid, solve_path
 from mtlreg.problem import Problem
 from mtlreg.solvers import State, solve
-from mtlreg.validation import read_features, to_device
+from mtlreg.validation import like, read_features, to_device, to_host
 
 __all__ = ["MultiTaskBase"]
 
@@ -69,7 +70,7 @@ class MultiTaskBase(TaskModel):
             verbose=work.verbose,
             callback=callbacks.on_certificate(lambda state: named | work._values(encoding, table, state)),
         )
-        self._learn(named | work._values(encoding, table, solution) | work._quality(solution))
+        self._learn(named | like(work._values(encoding, table, solution), X) | work._quality(solution))
         callbacks.end()
         return self
 
@@ -143,7 +144,7 @@ class MultiTaskBase(TaskModel):
         named = work._names(encoding, table)
         for alpha, solution in zip(grid, work._path_solutions(encoding, grid), strict=True):
             model = copy.copy(work).with_strength(float(alpha))
-            model._learn(named | work._values(encoding, table, solution) | work._quality(solution))
+            model._learn(named | like(work._values(encoding, table, solution), X) | work._quality(solution))
             yield model
 
     def _path_solutions(self, encoding, grid):
@@ -185,12 +186,12 @@ class MultiTaskBase(TaskModel):
         """Where to begin: the previous solution, if asked for and of the same shape."""
         if not self.warm_start or not hasattr(self, "coef_"):
             return None
-        parts = [np.atleast_2d(part) for part in self.components_.values()]
+        parts = [np.atleast_2d(to_host(part)) for part in self.components_.values()]
         p, n_columns = encoding.problem.design.shape_w
         same = len(parts) == max(1, len(encoding.problem.penalty.part_names))
         if not same or any(part.shape != (n_columns, p) for part in parts):
             return None
-        return State(*encoding.encode(parts, np.atleast_1d(self.intercept_)))
+        return State(*encoding.encode(parts, np.atleast_1d(to_host(self.intercept_))))
 
     def _values(self, encoding, table, at):
         """Fitted attributes that hold the coefficients at a state or solution."""
@@ -244,9 +245,9 @@ class MultiTaskBase(TaskModel):
         """
         check_is_fitted(self)
         X, tasks, _ = read_features(self, X, reset=False)
-        coef, intercept = np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
+        coef, intercept = np.atleast_2d(to_host(self.coef_)), np.atleast_1d(to_host(self.intercept_))
         if tasks is None:
-            return X @ coef.T + intercept, None
+            return to_host(X @ like(coef.T, X)) + intercept, None
         codes = self._task_codes(tasks)
         first = np.concatenate([[0], np.cumsum(self._widths)])
         eta = np.full((X.shape[0], max(self._widths)), np.nan, dtype=coef.dtype)
@@ -256,7 +257,7 @@ class MultiTaskBase(TaskModel):
                 block, offset = self._mean_task()
             else:
                 block, offset = coef[first[t] : first[t + 1]], intercept[first[t] : first[t + 1]]
-            eta[rows, : len(offset)] = X[rows] @ block.T + offset
+            eta[rows, : len(offset)] = to_host(take_rows(X, rows) @ like(block.T, X)) + offset
         return eta, codes
 
     def _mean_task(self):
@@ -264,10 +265,10 @@ class MultiTaskBase(TaskModel):
         if len(set(self._widths)) > 1 or len({loss.name for loss in self._losses}) > 1:
             raise ValueError("unseen_task='mean' needs the same loss and the same classes in all tasks.")
         width, source = self._widths[0], self.components_.get("shared", self.coef_)
-        coef = np.atleast_2d(source)
+        coef = np.atleast_2d(to_host(source))
         return (
             coef.reshape(-1, width, coef.shape[1]).mean(axis=0),
-            np.atleast_1d(self.intercept_).reshape(-1, width).mean(axis=0),
+            np.atleast_1d(to_host(self.intercept_)).reshape(-1, width).mean(axis=0),
         )
 
     # -- reading the result --------------------------------------------------------------------------------------
@@ -286,4 +287,4 @@ class MultiTaskBase(TaskModel):
             index = pd.Index([task for task, _ in self.columns_], name="task")
         else:
             index = pd.MultiIndex.from_tuples(self.columns_, names=["task", "class"])
-        return pd.DataFrame(np.atleast_2d(self.coef_), index=index, columns=names)
+        return pd.DataFrame(np.atleast_2d(to_host(self.coef_)), index=index, columns=names)

@@ -10,8 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 from mtlreg.data._labels import infer_dtype
 from mtlreg.encoding import class_targets, class_weights
 from mtlreg.estimators._base import MultiTaskBase
+from mtlreg.estimators._tasks import as_given
 from mtlreg.losses import Logistic, Softmax
-from mtlreg.validation import read_table
+from mtlreg.validation import read_table, to_host
 
 __all__ = ["ClassOutputs", "ClassifierBase"]
 
@@ -73,6 +74,7 @@ class ClassOutputs(ClassifierMixin):
 
     # -- prediction --------------------------------------------------------------------------------------------
 
+    @as_given
     def predict(self, X):
         """The most likely class of every task.
 
@@ -90,6 +92,7 @@ class ClassOutputs(ClassifierMixin):
             return blocks[0] if self._single else _columns(blocks)
         return _by_row(pieces, self.classes_.dtype)
 
+    @as_given
     def decision_function(self, X):
         """Linear predictors.
 
@@ -118,6 +121,7 @@ class ClassOutputs(ClassifierMixin):
         return self._scatter(X, lambda eta, classes, _: _class_scores(eta, classes), -np.inf)
 
     @available_if(_probabilistic)
+    @as_given
     def predict_proba(self, X):
         """Class probabilities (for losses that have them).
 
@@ -140,13 +144,14 @@ class ClassOutputs(ClassifierMixin):
         return self._scatter(X, _probabilities, 0.0)
 
     @available_if(_probabilistic)
+    @as_given
     def predict_log_proba(self, X):
         """Logarithm of `predict_proba`."""
         probabilities = self.predict_proba(X)
         with np.errstate(divide="ignore"):
             if isinstance(probabilities, list):
-                return [np.log(p) for p in probabilities]
-            return np.log(probabilities)
+                return [np.log(to_host(p)) for p in probabilities]
+            return np.log(to_host(probabilities))
 
     def score(self, X, y, sample_weight=None):
         """Macro average over the tasks of the accuracy; missing labels are left out.

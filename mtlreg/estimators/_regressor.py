@@ -10,8 +10,9 @@ from sklearn.base import RegressorMixin
 from mtlreg.calibrated import CalibratedProblem
 from mtlreg.encoding import number_targets
 from mtlreg.estimators._base import MultiTaskBase
+from mtlreg.estimators._tasks import as_given
 from mtlreg.losses import Squared, as_calibrated
-from mtlreg.validation import read_table
+from mtlreg.validation import read_table, to_host
 
 __all__ = ["NumberOutputs", "RegressorBase"]
 
@@ -27,6 +28,7 @@ class NumberOutputs(RegressorMixin):
                 raise ValueError(f"loss={loss.name!r} (task {task!r}) is for classifiers: a regressor predicts a mean.")
         return table, number_targets(table, losses)
 
+    @as_given
     def predict(self, X):
         """Conditional mean: a number, a rate for "poisson", a probability for "logistic".
 
@@ -90,6 +92,6 @@ class RegressorBase(NumberOutputs, MultiTaskBase):
     def _values(self, encoding, table, at):
         values = super()._values(encoding, table, at)
         if as_calibrated(self.loss) is not None:
-            noise = np.asarray(encoding.problem.noise_scale(at.x, at.Z))
+            noise = to_host(encoding.problem.noise_scale(at.x, at.Z))
             values["noise_scale_"] = float(noise[0]) if table.single else noise
         return values

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import wraps
+
 import numpy as np
 from sklearn.base import BaseEstimator
 
@@ -9,9 +11,19 @@ from mtlreg.data import split_task_column
 from mtlreg.estimators._callbacks import CallbackSupportMixin
 from mtlreg.losses import as_loss
 from mtlreg.metrics import multitask_score
-from mtlreg.validation import spread_by_task
+from mtlreg.validation import like, spread_by_task
 
-__all__ = ["TaskModel"]
+__all__ = ["TaskModel", "as_given"]
+
+
+def as_given(predict):
+    """A method whose result is an array of the kind that X is; inside it is one of NumPy."""
+
+    @wraps(predict)
+    def wrapped(self, X):
+        return like(predict(self, X), X)
+
+    return wrapped
 
 
 class TaskModel(CallbackSupportMixin, BaseEstimator):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mtlreg.neural._variables import host
+from mtlreg.validation import to_host
 
 __all__ = ["error_affinity", "gradient_affinity"]
 
@@ -28,7 +28,7 @@ def gradient_affinity(training):
         total = 0.0
         for part in training.parts(rows.labelled[t]):
             objective.gradients(variables, training.gradients, *rows.batch(part), all_rows, only, 0.0)
-            total = total + np.concatenate([host(training.gradients.flat[at]) for at in shared])
+            total = total + np.concatenate([to_host(training.gradients.flat[at]) for at in shared])
         gradients.append(total)
     return _cosines(np.array(gradients, dtype=np.float64))
 

@@ -37,9 +37,9 @@ from mtlreg.neural._settings import (
 )
 from mtlreg.neural._split import held_out
 from mtlreg.neural._training import CHUNK, Progress, Training
-from mtlreg.neural._variables import Variables, host
+from mtlreg.neural._variables import Variables
 from mtlreg.scaling import moments
-from mtlreg.validation import read_features, to_device
+from mtlreg.validation import read_features, to_device, to_host
 
 __all__ = ["SharedLayerBase"]
 
@@ -233,7 +233,7 @@ class SharedLayerBase(TaskModel):
         for name in variables:
             shared = name.startswith("hidden") and not own
             if self._variables.shapes.get(name) == variables.shapes[name] and (alike or shared):
-                before = self._network.unit_of(name) / model["_network"].unit_of(name) * host(self._variables[name])
+                before = self._network.unit_of(name) / model["_network"].unit_of(name) * to_host(self._variables[name])
                 variables[name] = variables.xp.asarray(before, dtype=variables.dtype)
 
     def _go_on(self, model, table, targets):
@@ -272,7 +272,7 @@ class SharedLayerBase(TaskModel):
     def _values(self, training):
         """Fitted attributes that training changes."""
         progress, variables = training.progress, training.variables.copy()
-        values = {name: host(variables[name]) for name in variables}
+        values = {name: to_host(variables[name]) for name in variables}
         found = {
             "n_iter_": len(progress.losses),
             "loss_": progress.objectives[-1],
@@ -297,7 +297,7 @@ class SharedLayerBase(TaskModel):
         if not hasattr(self, "_variables"):
             raise AttributeError(f"{type(self).__name__} is not fitted: it has no weights_ yet.")
         names = [name for name in self._variables if name != LOG_VARIANCE]
-        return {name: self._network.unit_of(name) * host(self._variables[name]) for name in names}
+        return {name: self._network.unit_of(name) * to_host(self._variables[name]) for name in names}
 
     # -- prediction ------------------------------------------------------------------------------------------------
 
@@ -326,7 +326,7 @@ class SharedLayerBase(TaskModel):
 
     def _own(self, eta, codes):
         """The columns of each row's task."""
-        eta = host(eta)
+        eta = to_host(eta)
         first = np.concatenate([[0], np.cumsum(self._widths)])
         out = np.full((len(eta), max(self._widths)), np.nan, dtype=eta.dtype)
         for t in np.unique(codes):
@@ -386,4 +386,4 @@ def _shares(factors):
 def _moved(variables, xp):
     if xp is variables.xp:
         return variables.copy()
-    return Variables(variables.shapes, xp.asarray(host(variables.flat)))
+    return Variables(variables.shapes, xp.asarray(to_host(variables.flat)))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mtlreg.neural._variables import host
+from mtlreg.validation import to_host
 
 __all__ = ["Objective"]
 
@@ -63,7 +63,7 @@ class Objective:
         """What each task's mean loss is multiplied by: (n_tasks,) of NumPy."""
         if not self.uncertainty:
             return self.factors
-        return self.factors * np.exp(-host(variables[LOG_VARIANCE]).astype(np.float64))
+        return self.factors * np.exp(-to_host(variables[LOG_VARIANCE]).astype(np.float64))
 
     def task_losses(self, variables, X, y, weights, task=None):
         """Sums of the weighted losses of each task, (n_tasks,) of NumPy."""
@@ -73,7 +73,7 @@ class Objective:
     def row_losses(self, variables, X, y, weights, task=None):
         """Losses of every row and task, zero where there is no label: (B, n_tasks) of NumPy."""
         eta, _ = self.network.forward(variables, X, task)
-        values = host(self.losses.value(y, self._observed(variables.xp, eta, weights))) * (host(weights) > 0)
+        values = to_host(self.losses.value(y, self._observed(variables.xp, eta, weights))) * (to_host(weights) > 0)
         return np.stack([values[:, self.task == t].sum(axis=1) for t in range(self.network.n_tasks)], axis=1)
 
     def _observed(self, xp, eta, weights):
@@ -83,7 +83,7 @@ class Objective:
         return xp.where(self.losses.expand(weights) > 0, eta, xp.zeros_like(eta[:1, :1]))
 
     def _by_task(self, xp, values):
-        sums = host(xp.sum(values, axis=0, dtype=xp.float64))
+        sums = to_host(xp.sum(values, axis=0, dtype=xp.float64))
         return np.bincount(self.task, sums, minlength=self.network.n_tasks)
 
     def gradients(self, variables, gradients, X, y, weights, task, grown, drawn, share=1.0, rng=None):
@@ -120,7 +120,7 @@ class Objective:
         for name, held in self.held.items():
             gradients[name] += share * held.slope(variables[name])
         if self.uncertainty:
-            noise = np.exp(-host(variables[LOG_VARIANCE]).astype(np.float64))
+            noise = np.exp(-to_host(variables[LOG_VARIANCE]).astype(np.float64))
             slope = drawn * self.factors * (0.5 - grown * noise * sums)
             gradients[LOG_VARIANCE] = xp.asarray(slope, dtype=variables.dtype)
         return sums
@@ -134,7 +134,7 @@ class Objective:
         xp = variables.xp
         total = float(self.factor(variables) @ sums)
         if self.uncertainty:
-            total += 0.5 * float(self.factors @ host(variables[LOG_VARIANCE]))
+            total += 0.5 * float(self.factors @ to_host(variables[LOG_VARIANCE]))
         for name in variables:
             if name.endswith(".weight"):
                 total += 0.5 * self.alpha * float(xp.sum(variables[name] ** 2))

@@ -8,7 +8,7 @@ Sutskever, Martens, Dahl & Hinton (2013), On the importance of initialization an
 
 from __future__ import annotations
 
-from mtlreg.neural._variables import host
+from mtlreg.validation import to_host
 
 __all__ = ["Adam", "Momentum", "make_optimizer"]
 
@@ -32,7 +32,7 @@ class Adam:
 
     def move(self, xp):
         """Take the state to another namespace."""
-        self.mean, self.square = xp.asarray(host(self.mean)), xp.asarray(host(self.square))
+        self.mean, self.square = xp.asarray(to_host(self.mean)), xp.asarray(to_host(self.square))
 
     def step(self, variables, gradients, rate, share):
         """Move the variables; ``share`` is that of the penalties in the step's objective."""
@@ -78,7 +78,7 @@ class Momentum:
 
     def move(self, xp):
         """Take the state to another namespace."""
-        self.velocity = xp.asarray(host(self.velocity))
+        self.velocity = xp.asarray(to_host(self.velocity))
 
     def step(self, variables, gradients, rate, share):
         """Move the variables; ``share`` is that of the penalties in the step's objective."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from mtlreg.neural._variables import host
+from mtlreg.validation import to_host
 
 __all__ = ["Progress", "Training"]
 
@@ -271,7 +271,7 @@ class Training:
 
 def _by_task(rows, weights):
     """Sums of a batch's weights over each task's first label."""
-    return host(rows.xp.sum(weights, axis=0, dtype=rows.xp.float64))[rows.first[:-1]]
+    return to_host(rows.xp.sum(weights, axis=0, dtype=rows.xp.float64))[rows.first[:-1]]
 
 
 def _last(curve, means):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 from array_api_compat import array_namespace
 
-__all__ = ["Variables", "host"]
+__all__ = ["Variables"]
 
 
 class Variables:
@@ -50,8 +49,3 @@ class Variables:
     def copy(self):
         """The same values in a vector of their own."""
         return Variables(self.shapes, self.xp.asarray(self.flat, copy=True))
-
-
-def host(a):
-    """An array as one of NumPy."""
-    return a.get() if hasattr(a, "get") else np.asarray(a)

@@ -15,6 +15,7 @@ from mtlreg.compare._models import FAMILIES
 from mtlreg.report import _figures as draw
 from mtlreg.report._collect import SHARES, SPLITS, collect
 from mtlreg.report._html import definitions, details, figure, number, paragraph, section, table
+from mtlreg.validation import to_host
 
 __all__ = ["write_report"]
 
@@ -222,7 +223,7 @@ def _curves(findings):
 def _column_labels(findings, model):
     """What each row of the coefficients is of: a task, or a class of one."""
     names = findings.comparison.tasks
-    if len(names) == len(np.atleast_2d(model.coef_)):
+    if len(names) == len(np.atleast_2d(to_host(model.coef_))):
         return [str(task) for task in names]
     return [str(task) if c is None else f"{task}: {c}" for task, c in model.columns_]
 
@@ -272,7 +273,7 @@ def _alike(findings):
     if findings.linear is None:
         return []
     name, model = findings.linear
-    coef = np.atleast_2d(model.coef_)
+    coef = np.atleast_2d(to_host(model.coef_))
     if len(coef) < 3 or np.count_nonzero(coef.any(axis=1)) < 3:
         return []
     labels = _column_labels(findings, model)

@@ -28,7 +28,7 @@ def handles(problem):
 def has_gram(problem):
     """Whether there is one Gram matrix for all tasks."""
     design = problem.design
-    return problem.one_gram and not sparse.issparse(design.X) and design.dtype == np.float64
+    return problem.one_gram and not sparse.issparse(design.X) and design.dtype == problem.xp.float64
 
 
 def pays_in_blocks(problem):

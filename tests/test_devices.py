@@ -1,0 +1,167 @@
+"""Estimators on arrays of another library: array_api_strict stands in for CuPy. Arrays in, arrays of the kind out."""
+
+import array_api_strict as xp
+import numpy as np
+import pytest
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+import mtlreg
+from mtlreg import (
+    L1,
+    L21,
+    BlockSparseClassifier,
+    BlockSparseRegressor,
+    ClusteredRegressor,
+    DirtyRegressor,
+    GraphRegressor,
+    MeanRegularizedRegressor,
+    MultiTaskClassifier,
+    MultiTaskRegressor,
+    PathSearchCV,
+    RobustLowRankRegressor,
+    SharedLayerClassifier,
+    SharedLayerRegressor,
+    TemporalRegressor,
+    TraceNormClassifier,
+    TraceNormRegressor,
+)
+from mtlreg.data import melt
+
+N, P, T = 36, 5, 3
+REGRESSORS = [
+    BlockSparseRegressor(0.1),
+    BlockSparseRegressor(0.1, q=np.inf, standardize=True),
+    BlockSparseRegressor(0.1, feature_weights=[0, 1, 2, 1, np.inf]),
+    BlockSparseRegressor(0.1, loss="huber"),
+    BlockSparseRegressor(0.1, loss="calibrated"),
+    DirtyRegressor(0.1),
+    TraceNormRegressor(0.1),
+    MeanRegularizedRegressor(0.1),
+    GraphRegressor(0.1, graph=[(0, 1, 1.0), (1, 2, 1.0)]),
+    TemporalRegressor(0.1),
+    RobustLowRankRegressor(0.1),
+    ClusteredRegressor(0.1, n_clusters=2),
+    MultiTaskRegressor(L21(0.1, alpha_ridge=0.1)),
+    SharedLayerRegressor((4,), random_state=0, max_iter=5),
+]
+CLASSIFIERS = [
+    BlockSparseClassifier(0.05),
+    TraceNormClassifier(0.05),
+    MultiTaskClassifier(L1(0.05), loss="squared_hinge"),
+    SharedLayerClassifier((4,), random_state=0, max_iter=5),
+]
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(autouse=True)
+def dispatch():
+    with config_context(array_api_dispatch=True):
+        yield
+
+
+def data(kind="numbers", n=N):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, P))
+    Y = X[:, :2] @ rng.standard_normal((2, T)) + 0.3 * rng.standard_normal((n, T))
+    return X, Y if kind == "numbers" else np.digitize(Y, [-0.5, 0.5]) if kind == "three" else (Y > 0).astype(int)
+
+
+def strict(a):
+    return isinstance(a, type(xp.asarray(0.0)))
+
+
+def check(model, X, y, methods):
+    """The same with arrays of NumPy and of the stand-in."""
+    X_there, y_there = xp.asarray(X), xp.asarray(y)
+    before = np.array(X), np.array(y)
+    here, there = clone(model).fit(X, y), clone(model).fit(X_there, y_there)
+    for name in ("coef_", "intercept_"):
+        if hasattr(here, name) and np.ndim(getattr(here, name)):
+            assert strict(getattr(there, name))
+            np.testing.assert_allclose(np.asarray(getattr(there, name)), getattr(here, name), atol=2e-3)
+    for method in methods:
+        ours, theirs = getattr(here, method)(X), getattr(there, method)(X_there)
+        for one, other in zip(*(a if isinstance(a, list) else [a] for a in (ours, theirs)), strict=True):
+            assert strict(other)
+            np.testing.assert_allclose(np.asarray(other), one, atol=1e-2)
+        host = getattr(there, method)(X)  # fitted elsewhere, data on the host
+        assert not any(strict(a) for a in (host if isinstance(host, list) else [host]))
+    assert abs(there.score(X_there, y_there) - here.score(X, y)) < 1e-2
+    np.testing.assert_array_equal(np.asarray(X_there), before[0])
+    np.testing.assert_array_equal(np.asarray(y_there), before[1])
+
+
+@pytest.mark.parametrize("model", REGRESSORS, ids=str)
+@pytest.mark.parametrize("door", ["shared", "column"])
+def test_regressors(model, door):
+    X, Y = data()
+    if door == "column":
+        X, Y = melt(X, Y)
+        model = clone(model).set_params(task_feature=-1)
+    check(model, X, Y, ["predict"])
+
+
+@pytest.mark.parametrize("model", CLASSIFIERS, ids=str)
+@pytest.mark.parametrize("door", ["shared", "column"])
+@pytest.mark.parametrize("kind", ["two", "three"])
+def test_classifiers(model, door, kind):
+    X, Y = data(kind)
+    if door == "column":
+        X, Y = melt(X, Y)
+        model = clone(model).set_params(task_feature=-1)
+    methods = ["predict", "decision_function"] + ["predict_proba"] * hasattr(model, "predict_proba")
+    check(model, X, Y, methods)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dtype_and_missing_labels_and_weights(dtype):
+    X, Y = data()
+    Y[::4, 1] = np.nan
+    weights = np.random.default_rng(1).uniform(0.5, 2, N)
+    model = BlockSparseRegressor(0.1, tol=1e-5)
+    here = clone(model).fit(X.astype(dtype), Y, weights)
+    there = clone(model).fit(xp.asarray(X, dtype=getattr(xp, dtype)), xp.asarray(Y), sample_weight=xp.asarray(weights))
+    assert there.coef_.dtype == getattr(xp, dtype)
+    np.testing.assert_allclose(np.asarray(there.coef_), here.coef_, atol=5e-3)
+
+
+def test_warm_start_path_and_search():
+    X, Y = data()
+    X_there, Y_there = xp.asarray(X), xp.asarray(Y)
+    model = BlockSparseRegressor(0.1, warm_start=True).fit(X_there, Y_there)
+    again = model.fit(X_there, Y_there)
+    assert again.n_iter_ <= 11 and strict(again.coef_)
+    here, there = (model.path(A, B, 4) for A, B in ((X, Y), (X_there, Y_there)))
+    np.testing.assert_allclose(there.coefs, here.coefs, atol=2e-3)
+    assert model.alpha_max(X_there, Y_there) == pytest.approx(model.alpha_max(X, Y))
+    searches = [PathSearchCV(BlockSparseRegressor(), alphas=5, cv=3).fit(A, B) for A, B in ((X, Y), (X_there, Y_there))]
+    assert searches[1].best_params_ == pytest.approx(searches[0].best_params_)
+    assert strict(searches[1].predict(X_there))
+
+
+def test_reading_a_model_fitted_elsewhere():
+    pytest.importorskip("pandas")
+    X, Y = data()
+    here, there = (BlockSparseRegressor(0.1).fit(A, B) for A, B in ((X, Y), (xp.asarray(X), xp.asarray(Y))))
+    np.testing.assert_allclose(there.coef_frame(), here.coef_frame(), atol=2e-3)
+    seen = [mtlreg.task_graph(A, B) for A, B in ((X, Y), (xp.asarray(X), xp.asarray(Y)))]
+    assert [edge[:2] for edge in seen[0]] == [edge[:2] for edge in seen[1]]
+
+
+def test_arrays_of_another_library_need_dispatch():
+    X, Y = data()
+    with config_context(array_api_dispatch=False), pytest.raises(TypeError, match="array_api_dispatch=True"):
+        BlockSparseRegressor().fit(xp.asarray(X), Y)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_bad_numbers_are_refused(bad):
+    X, Y = data()
+    X[3, 2] = bad
+    model = BlockSparseRegressor()
+    with pytest.raises(ValueError, match="NaN|infinity"):
+        model.fit(xp.asarray(X), Y)
+    with pytest.raises(NotFittedError):
+        model.predict(xp.asarray(X))
