@@ -16,6 +16,7 @@ from __future__ import annotations
 from math import isfinite
 
 from mtlreg.problem import Point, Problem
+from mtlreg.validation import to_host
 
 __all__ = ["CalibratedProblem"]
 
@@ -146,6 +147,7 @@ class CalibratedProblem(Problem):
         return CalibratedProblem(design, self.losses, self.y, self.weights, penalty, **known)
 
     def restated(self, design, losses, y, weights, squares):
-        other = CalibratedProblem(design, losses, y, weights, self.penalty, floor=self.floor, squares=squares)
-        other.squares = self.xp.clip(squares - other._by_task(weights * y * y), min=0.0)
+        known = {"floor": to_host(self.floor), "squares": squares}
+        other = CalibratedProblem(design, losses, y, weights, self.penalty, **known)
+        other.squares = other.xp.clip(squares - other._by_task(weights * y * y), min=0.0)
         return other

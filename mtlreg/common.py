@@ -50,7 +50,7 @@ class CommonDirections:
         reduced = reduce(problem)
         if reduced is not problem:  # far fewer rows
             first = self._slope(problem.smooth(problem.design.matvec(W), Z))
-            W = reduced.origin
+            W = xp.asarray(reduced.origin)
         for step, at in enumerate(newton_steps(problem, State(W, Z), self.nothing, self.inside)):
             point = problem.smooth(problem.predictors(at.x), at.Z)
             size = self._slope(point)

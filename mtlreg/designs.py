@@ -22,6 +22,7 @@ from scipy import sparse
 from mtlreg.kernels import for_array
 
 CHUNK = 2**18  # entries of X worked on together
+LARGE_CHUNK = 2**27  # the same on a GPU, where a call costs as much as 10^5 entries
 ROUNDING = 16  # units in the last place of a column, of which nothing else is left
 FEW = 0.2  # share of non-zero rows up to which gathering their columns of X pays
 
@@ -367,7 +368,7 @@ def pinv_psd(H):
     return (vectors * inverse[..., None, :]) @ xp.permute_dims(vectors, (*range(H.ndim - 2), H.ndim - 1, H.ndim - 2))
 
 
-def row_chunks(n_rows, n_columns, start=0):
-    """Slices of rows few enough to be worked on without a second X in memory."""
-    step = max(1, CHUNK // max(1, n_columns))
+def row_chunks(n_rows, n_columns, start=0, large=False):
+    """Slices of rows few enough to be worked on without a second X in memory; large ones for a GPU."""
+    step = max(1, (LARGE_CHUNK if large else CHUNK) // max(1, n_columns))
     return [slice(s, min(s + step, n_rows)) for s in range(start, n_rows, step)]

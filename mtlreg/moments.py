@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from array_api_compat import is_numpy_array
 from scipy import linalg, sparse
 
 from mtlreg.designs import ROUNDING, SharedDesign, StackedDesign, inside_span, row_chunks
@@ -18,6 +19,7 @@ from mtlreg.losses import Squared
 from mtlreg.problem import Problem
 from mtlreg.solvers._base import check_finite
 from mtlreg.task_losses import Segment, TaskLosses
+from mtlreg.validation import to_host
 
 __all__ = ["Moments", "pays_by_task", "reduced_problem"]
 
@@ -220,7 +222,7 @@ def reduced_problem(problem):
     if problem.free is not None:
         # the best are the same for all W; where there are common directions, `null` is what asks for moments
         alone = problem.common is not None
-        Z = problem.free.solve(np.zeros_like(problem.y), problem.free.start)[0] if alone else problem.null.Z
+        Z = problem.free.solve(0 * problem.y, problem.free.start)[0] if alone else problem.null.Z
         residual = residual - problem.free.predictor(Z)
     reduced = _triangles if isinstance(problem.design, StackedDesign) else _gram_rows
     rows, squares = reduced(problem, residual)
@@ -235,26 +237,25 @@ def pays_by_task(design):
 
 
 def _gram_rows(problem, residual):
-    """Rows with the moments of all shared rows, and the residual's squares by task."""
-    design, p = problem.design, problem.design.n_features
-    xx, xy = np.zeros((p, p)), np.zeros((p, design.n_columns))
+    """Rows with the moments of all shared rows, and the residual's squares by task; on the host, wherever X is."""
+    design, xp, p = problem.design, problem.xp, problem.design.n_features
+    xx, xy = (xp.zeros((p, width), dtype=xp.float64) for width in (p, design.n_columns))
+    squares = xp.zeros((design.n_columns,), dtype=xp.float64)
     scale = None if design.inverse_scale is None else design.inverse_scale[:, 0]
     first = problem.weights[0, 0]
-    even = bool((problem.weights == first).all())  # saves a copy of X
-    for rows in row_chunks(*design.X.shape):
-        X, labels = design.X[rows], residual[rows]
+    even = bool(xp.all(problem.weights == first))  # saves a copy of X
+    for rows in row_chunks(*design.X.shape, large=not is_numpy_array(design.X)):
+        X, labels = design.X[rows, :], residual[rows, :]
         if design.centre is not None:
-            X = X - design.U[rows] @ design.centre[:, :, 0]
-        X = np.asarray(X if scale is None else X * scale, dtype=np.float64)
+            X = X - design.U[rows, :] @ design.centre[:, :, 0]
+        X, labels = (xp.astype(a, xp.float64, copy=False) for a in (X if scale is None else X * scale, labels))
         if not even:
-            root = np.sqrt(problem.weights[rows])
+            root = xp.sqrt(problem.weights[rows, :])
             X, labels = X * root, labels * root
         xx += X.T @ X  # of one array, which takes half the work of two
         xy += X.T @ labels
-    if even:
-        xx, xy = first * xx, first * xy
-    weights = np.broadcast_to(problem.weights, residual.shape)
-    squares = np.einsum("it,it,it->t", weights, residual, residual, dtype=np.float64)  # no temporaries of y's size
+        squares += xp.sum(labels * labels, axis=0)
+    xx, xy, squares = (to_host(a if not even else first * a) for a in (xx, xy, squares))
     return _rows_of(xx[None], xy), squares
 
 

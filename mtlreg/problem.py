@@ -21,6 +21,7 @@ from array_api_compat import array_namespace
 
 from mtlreg.designs import SharedDesign
 from mtlreg.free import FreeDirections
+from mtlreg.validation import to_host
 
 __all__ = ["Certificate", "Point", "Problem"]
 
@@ -122,6 +123,10 @@ class Problem:
         parts = len(self.penalty.part_names)
         shape = self.design.shape_w
         return self.xp.zeros((parts, *shape) if parts else shape, dtype=self.design.dtype)
+
+    def own(self, x):
+        """x where this problem is: on the host, if moments there stand for rows elsewhere."""
+        return x if type(x) is type(self.y) else self.xp.asarray(to_host(x))
 
     def total(self, x):
         """W of x."""
@@ -354,8 +359,7 @@ class Problem:
 
         Those of the residuals at W = 0: whatever of them is not in ``y`` is a constant.
         """
-        xp = self.xp
-        constant = 0.5 * (float(xp.sum(squares)) - float(xp.sum(y * y)))
+        constant = 0.5 * (float(squares.sum()) - float((y * y).sum()))
         return Problem(design, losses, y, weights, self.penalty, constant)
 
     # -- step sizes ------------------------------------------------------------------------------------------

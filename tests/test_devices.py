@@ -133,12 +133,27 @@ def test_warm_start_path_and_search():
     model = BlockSparseRegressor(0.1, warm_start=True).fit(X_there, Y_there)
     again = model.fit(X_there, Y_there)
     assert again.n_iter_ <= 11 and strict(again.coef_)
+    many = clone(model).fit(xp.asarray(np.tile(X, (9, 1))), xp.asarray(np.tile(Y, (9, 1))))
+    assert many.set_params(alpha=0.09).fit(xp.asarray(np.tile(X, (9, 1))), xp.asarray(np.tile(Y, (9, 1)))).converged_
     here, there = (model.path(A, B, 4) for A, B in ((X, Y), (X_there, Y_there)))
     np.testing.assert_allclose(there.coefs, here.coefs, atol=2e-3)
     assert model.alpha_max(X_there, Y_there) == pytest.approx(model.alpha_max(X, Y))
     searches = [PathSearchCV(BlockSparseRegressor(), alphas=5, cv=3).fit(A, B) for A, B in ((X, Y), (X_there, Y_there))]
     assert searches[1].best_params_ == pytest.approx(searches[0].best_params_)
     assert strict(searches[1].predict(X_there))
+
+
+@pytest.mark.parametrize("model", [*REGRESSORS[:3], *REGRESSORS[5:11]], ids=str)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_many_rows(model, weighted):
+    """Their moments are formed where they are, and the rest is done on the host."""
+    X, Y = data(n=400)
+    weights = np.random.default_rng(1).uniform(0.5, 2, len(X)) if weighted else None
+    here = clone(model).fit(X, Y, weights)
+    there = clone(model).fit(xp.asarray(X), xp.asarray(Y), weights)
+    assert strict(there.coef_)
+    np.testing.assert_allclose(np.asarray(there.coef_), here.coef_, atol=1e-9)
+    assert there.n_iter_ == here.n_iter_
 
 
 def test_reading_a_model_fitted_elsewhere():

@@ -117,7 +117,7 @@ def solve(
 
     nothing_to_fit = scale is None and problem.fitted_at_zero
     reducible = solver == "auto" and not nothing_to_fit
-    problem = reduce(problem) if reducible else problem
+    given, problem = problem, reduce(problem) if reducible else problem
     scale = problem.null.value if scale is None else scale
     check_finite(scale)
     if reducible and compression.applies(problem):
@@ -128,12 +128,12 @@ def solve(
     if start is None or start.x.shape != problem.zero.shape or problem.penalty.value(start.x) == float("inf"):
         state = State(problem.origin, problem.null.Z)
     else:
-        state = State(start.x, None if problem.free is None else start.Z)
+        state = State(problem.own(start.x), None if problem.free is None else start.Z)
     if nothing_to_fit or scale <= 0:
         run.certify(State(problem.origin, problem.null.Z))
         # no objective is negative: what is left is at most F0, rounding
         run.tolerance = max(run.tolerance, run.residual)
-        return run.solution()
+        return run.solution(given)
     method = choose(solver, problem)
     told_to_stop = False
     for iterate in method(problem, state, max_iter=max_iter, tolerance=run.tolerance):
@@ -143,7 +143,7 @@ def solve(
             break
     if warn and not run.reached and not told_to_stop:
         run.warn()
-    return run.solution()
+    return run.solution(given)
 
 
 def check_finite(value):
@@ -229,11 +229,11 @@ class _Run:
             stacklevel=_levels_above_package(),
         )
 
-    def solution(self):
-        """The outcome."""
+    def solution(self, given):
+        """The outcome, in the arrays of the problem that was given."""
         best = self.best
         return Solution(
-            best.x,
+            given.own(best.x),
             best.Z,
             self.gap,
             self.residual,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from array_api_compat import is_numpy_array
+from scipy import sparse
 
 from mtlreg.designs import StackedDesign
 from mtlreg.moments import pays_by_task, reduced_problem
@@ -77,12 +78,13 @@ def reduce(problem):
     """The problem to solve in place of a given one: moments where rows are many and a Gram matrix is cheap.
 
     Forming the Gram matrix of shared rows costs as much as ``p / n_columns`` full gradients, which a fit needs anyway;
-    one for each task as much as p.
+    one for each task as much as p. Moments of rows on a GPU are formed there and solved on the host.
     """
-    if not problem.losses.quadratic or problem.penalty.null or not is_numpy_array(problem.design.X):
+    X = problem.design.X
+    if not problem.losses.quadratic or problem.penalty.null or sparse.issparse(X):
         return problem
     stacked = isinstance(problem.design, StackedDesign)
-    fewer = pays_by_task(problem.design) if stacked else _fewer_shared(problem)
+    fewer = is_numpy_array(X) and pays_by_task(problem.design) if stacked else _fewer_shared(problem)
     if not fewer:
         return problem
     reduced = problem.known("reduced", lambda: reduced_problem(problem))
