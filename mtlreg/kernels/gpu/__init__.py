@@ -1,3 +1,6 @@
-"""Kernels for CuPy arrays: so far the array-API reference, which CuPy runs as it is."""
+"""Kernels for CuPy arrays: CUDA where that takes fewer passes than the array-API reference, which does the rest."""
 
 from mtlreg.kernels.generic import *  # noqa: F403
+from mtlreg.kernels.gpu.fuse import *  # noqa: F403
+from mtlreg.kernels.gpu.groups import *  # noqa: F403
+from mtlreg.kernels.gpu.rows import *  # noqa: F403

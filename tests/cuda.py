@@ -1,0 +1,58 @@
+"""The CUDA kernels on the host: their sources compiled as C++, with warps of one lane, and called with NumPy arrays."""
+
+import ctypes
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from mtlreg.kernels import gpu
+from mtlreg.kernels.gpu import _launch
+
+TYPES = {np.float64: ctypes.c_double, np.int64: ctypes.c_longlong, np.int32: ctypes.c_int}
+
+
+@cache
+def _library(file):
+    compiler = shutil.which("g++") or shutil.which("c++")
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    folder = Path(tempfile.mkdtemp(prefix="mtlreg-cuda-"))
+    text, binary = folder / f"{file}.cpp", folder / f"{file}.so"
+    text.write_text(_launch.source(file))
+    command = [compiler, "-std=c++17", "-O2", "-ffp-contract=off", "-shared", "-fPIC", "-o", binary, text]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return ctypes.CDLL(str(binary))
+
+
+def launch(file, kernel, dtype, n_rows, arguments, lanes=_launch.LANES):
+    """In place of `mtlreg.kernels.gpu._launch.launch`."""
+    function = getattr(_library(file), f"{kernel}_{'float' if dtype == np.float32 else 'double'}")
+    function.restype = None
+    for a in arguments:
+        assert not isinstance(a, np.ndarray) or a.flags.c_contiguous
+    function(
+        *(a.ctypes.data_as(ctypes.c_void_p) if isinstance(a, np.ndarray) else TYPES[type(a)](a) for a in arguments)
+    )
+
+
+class OnHost:
+    """`mtlreg.kernels.gpu`, with its kernels called here."""
+
+    def __getattr__(self, name):
+        function = getattr(gpu, name)
+
+        def called(*arguments, **settings):
+            with patch.object(_launch, "launch", launch):
+                return function(*arguments, **settings)
+
+        return called
+
+
+on_host = OnHost()

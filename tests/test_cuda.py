@@ -1,0 +1,80 @@
+"""CUDA sources: each compiles, and says on the host what the reference says. Rows have test files of their own."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cuda import on_host
+from numpy.testing import assert_allclose
+
+from mtlreg.kernels import generic, gpu
+from mtlreg.kernels.gpu import _launch
+
+
+@pytest.mark.parametrize("file", _launch.FILES)
+def test_sources_compile_for_a_gpu(file, tmp_path):
+    compiler = shutil.which("nvcc")
+    if compiler is None:
+        pytest.skip("no nvcc")
+    (tmp_path / "kernel.cu").write_text(_launch.source(file))
+    command = [compiler, "-std=c++17", "-ptx", "-o", tmp_path / "kernel.ptx", tmp_path / "kernel.cu"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0 and "warning" not in done.stderr, done.stderr
+    text = (tmp_path / "kernel.ptx").read_text()
+    kernels = [line for line in _launch.source(file).splitlines() if line.strip().startswith("KERNEL")]
+    assert kernels
+    for kernel in kernels:
+        name = kernel.split("KERNEL ")[1].split("##")[0]
+        assert f"{name}double(" in text and f"{name}float(" in text
+
+
+def test_every_source_is_known():
+    assert sorted(path.stem for path in Path(gpu.__path__[0]).glob("*.cu")) == sorted(_launch.FILES)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("n", [1, 2, 3, 17, 200])
+def test_chains(dtype, n):
+    rng = np.random.default_rng(n)
+    V = rng.standard_normal((12, n)).astype(dtype)
+    V[0] = 1.5
+    V[1, n // 2 :] = V[1, 0]
+    limits = rng.uniform(0, 0.5, n - 1)
+    limits[::5] = 0.0
+    limits[1::7] = np.inf
+    kept = V.copy()
+    tolerance = 1e-12 if dtype == np.float64 else 1e-6
+    assert_allclose(on_host.fuse_chain(V, limits), generic.fuse_chain(V, limits), atol=tolerance)
+    assert_allclose(on_host.fuse_chain(np.asfortranarray(V), limits), generic.fuse_chain(V, limits), atol=tolerance)
+    assert on_host.fuse_chain(V, limits).dtype == dtype and np.array_equal(V, kept)
+    assert on_host.fuse_chain(V[:0], limits).shape == (0, n)
+
+
+def test_chains_in_pieces(monkeypatch):
+    monkeypatch.setattr(gpu.fuse, "LARGEST", 100)
+    V = np.random.default_rng(0).standard_normal((50, 5))
+    assert_allclose(on_host.fuse_chain(V, np.full(4, 0.2)), generic.fuse_chain(V, np.full(4, 0.2)), atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("scale", [1.0, 1e-100, 1e100])
+def test_groups(dtype, scale):
+    if dtype == np.float32 and scale != 1:
+        scale = scale**0.1
+    rng = np.random.default_rng(3)
+    V = (scale * rng.standard_normal((20, 6))).astype(dtype)
+    V[3] = 0.0
+    groups = [[0, 1], [2], [0, 1, 2], [3, 4, 5], [0, 1, 2, 3, 4, 5]]
+    starts, members = np.cumsum([0, *map(len, groups)]), np.concatenate(groups)
+    weights = scale * np.array([0.3, 0.1, 0.5, 0.0, 0.8])
+    kept, rtol = V.copy(), 1e-12 if dtype == np.float64 else 1e-5
+    arguments = (starts, members, weights)
+    assert_allclose(on_host.group_norms(V, *arguments), generic.group_norms(V, *arguments), rtol=rtol)
+    expected = generic.shrink_groups(V, *arguments)
+    for same in (V, np.asfortranarray(V)):
+        assert_allclose(on_host.shrink_groups(same, *arguments), expected, rtol=rtol, atol=rtol * scale)
+    assert np.array_equal(V, kept)
+    assert on_host.shrink_groups(V[:0], *arguments).shape == (0, 6)
+    assert_allclose(on_host.shrink_groups(V, [0], [], []), V)
