@@ -1,4 +1,7 @@
-"""The CUDA kernels on the host: their sources compiled as C++, with warps of one lane, and called with NumPy arrays."""
+"""The CUDA kernels, called with NumPy arrays: on a GPU, where there is one, and on the host.
+
+There their sources are compiled as C++, with warps of one lane.
+"""
 
 import ctypes
 import shutil
@@ -55,4 +58,37 @@ class OnHost:
         return called
 
 
-on_host = OnHost()
+class OnGPU:
+    """`mtlreg.kernels.gpu`, with arrays taken to the GPU and back."""
+
+    def __getattr__(self, name):
+        function = getattr(gpu, name)
+
+        def called(V, *arguments, **settings):
+            result = function(cupy_or_skip().asarray(V), *arguments, **settings)
+            return result.get() if hasattr(result, "get") else result
+
+        return called
+
+
+def has_gpu():
+    """Whether CuPy finds a device."""
+    try:
+        import cupy
+
+        return cupy.cuda.runtime.getDeviceCount() > 0
+    except Exception:  # no CuPy, no driver: its own errors exist only where it does
+        return False
+
+
+def cupy_or_skip():
+    """CuPy, or the test is skipped."""
+    if not has_gpu():
+        pytest.skip("needs CuPy and a CUDA device")
+    import cupy
+
+    return cupy
+
+
+on_host, on_gpu = OnHost(), OnGPU()
+CUDA = [pytest.param(on_host, id="cuda on the host"), pytest.param(on_gpu, id="cuda", marks=pytest.mark.gpu)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cuda import on_host
+from cuda import CUDA
 from numpy.testing import assert_allclose
 
 from mtlreg.kernels import generic, gpu
@@ -34,9 +34,10 @@ def test_every_source_is_known():
     assert sorted(path.stem for path in Path(gpu.__path__[0]).glob("*.cu")) == sorted(_launch.FILES)
 
 
+@pytest.mark.parametrize("kernels", CUDA)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("n", [1, 2, 3, 17, 200])
-def test_chains(dtype, n):
+def test_chains(kernels, dtype, n):
     rng = np.random.default_rng(n)
     V = rng.standard_normal((12, n)).astype(dtype)
     V[0] = 1.5
@@ -46,21 +47,23 @@ def test_chains(dtype, n):
     limits[1::7] = np.inf
     kept = V.copy()
     tolerance = 1e-12 if dtype == np.float64 else 1e-6
-    assert_allclose(on_host.fuse_chain(V, limits), generic.fuse_chain(V, limits), atol=tolerance)
-    assert_allclose(on_host.fuse_chain(np.asfortranarray(V), limits), generic.fuse_chain(V, limits), atol=tolerance)
-    assert on_host.fuse_chain(V, limits).dtype == dtype and np.array_equal(V, kept)
-    assert on_host.fuse_chain(V[:0], limits).shape == (0, n)
+    assert_allclose(kernels.fuse_chain(V, limits), generic.fuse_chain(V, limits), atol=tolerance)
+    assert_allclose(kernels.fuse_chain(np.asfortranarray(V), limits), generic.fuse_chain(V, limits), atol=tolerance)
+    assert kernels.fuse_chain(V, limits).dtype == dtype and np.array_equal(V, kept)
+    assert kernels.fuse_chain(V[:0], limits).shape == (0, n)
 
 
-def test_chains_in_pieces(monkeypatch):
+@pytest.mark.parametrize("kernels", CUDA)
+def test_chains_in_pieces(kernels, monkeypatch):
     monkeypatch.setattr(gpu.fuse, "LARGEST", 100)
     V = np.random.default_rng(0).standard_normal((50, 5))
-    assert_allclose(on_host.fuse_chain(V, np.full(4, 0.2)), generic.fuse_chain(V, np.full(4, 0.2)), atol=1e-13)
+    assert_allclose(kernels.fuse_chain(V, np.full(4, 0.2)), generic.fuse_chain(V, np.full(4, 0.2)), atol=1e-13)
 
 
+@pytest.mark.parametrize("kernels", CUDA)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("scale", [1.0, 1e-100, 1e100])
-def test_groups(dtype, scale):
+def test_groups(kernels, dtype, scale):
     if dtype == np.float32 and scale != 1:
         scale = scale**0.1
     rng = np.random.default_rng(3)
@@ -71,10 +74,10 @@ def test_groups(dtype, scale):
     weights = scale * np.array([0.3, 0.1, 0.5, 0.0, 0.8])
     kept, rtol = V.copy(), 1e-12 if dtype == np.float64 else 1e-5
     arguments = (starts, members, weights)
-    assert_allclose(on_host.group_norms(V, *arguments), generic.group_norms(V, *arguments), rtol=rtol)
+    assert_allclose(kernels.group_norms(V, *arguments), generic.group_norms(V, *arguments), rtol=rtol)
     expected = generic.shrink_groups(V, *arguments)
     for same in (V, np.asfortranarray(V)):
-        assert_allclose(on_host.shrink_groups(same, *arguments), expected, rtol=rtol, atol=rtol * scale)
+        assert_allclose(kernels.shrink_groups(same, *arguments), expected, rtol=rtol, atol=rtol * scale)
     assert np.array_equal(V, kept)
-    assert on_host.shrink_groups(V[:0], *arguments).shape == (0, 6)
-    assert_allclose(on_host.shrink_groups(V, [0], [], []), V)
+    assert kernels.shrink_groups(V[:0], *arguments).shape == (0, 6)
+    assert_allclose(kernels.shrink_groups(V, [0], [], []), V)

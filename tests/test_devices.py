@@ -1,8 +1,9 @@
-"""Estimators on arrays of another library: array_api_strict stands in for CuPy. Arrays in, arrays of the kind out."""
+"""Estimators on arrays of another library, CuPy's and those of its stand-in. Arrays in, arrays of the kind out."""
 
-import array_api_strict as xp
+import array_api_strict
 import numpy as np
 import pytest
+from cuda import cupy_or_skip, has_gpu
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -28,6 +29,7 @@ from mtlreg import (
     TraceNormRegressor,
 )
 from mtlreg.data import melt
+from mtlreg.validation import to_host
 
 N, P, T = 36, 5, 3
 REGRESSORS = [
@@ -55,10 +57,15 @@ CLASSIFIERS = [
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-@pytest.fixture(autouse=True)
-def dispatch():
+@pytest.fixture(params=["array_api_strict", pytest.param("cupy", marks=pytest.mark.gpu)])
+def xp(request):
     with config_context(array_api_dispatch=True):
-        yield
+        yield array_api_strict if request.param == "array_api_strict" else cupy_or_skip()
+
+
+@pytest.fixture
+def gpu():
+    return cupy_or_skip()
 
 
 def data(kind="numbers", n=N):
@@ -68,55 +75,56 @@ def data(kind="numbers", n=N):
     return X, Y if kind == "numbers" else np.digitize(Y, [-0.5, 0.5]) if kind == "three" else (Y > 0).astype(int)
 
 
-def strict(a):
-    return isinstance(a, type(xp.asarray(0.0)))
+def there_too(a):
+    """Whether an array is not one of NumPy."""
+    return not isinstance(a, np.ndarray)
 
 
-def check(model, X, y, methods):
+def check(xp, model, X, y, methods):
     """The same with arrays of NumPy and of the stand-in."""
     X_there, y_there = xp.asarray(X), xp.asarray(y)
     before = np.array(X), np.array(y)
     here, there = clone(model).fit(X, y), clone(model).fit(X_there, y_there)
     for name in ("coef_", "intercept_"):
         if hasattr(here, name) and np.ndim(getattr(here, name)):
-            assert strict(getattr(there, name))
-            np.testing.assert_allclose(np.asarray(getattr(there, name)), getattr(here, name), atol=2e-3)
+            assert there_too(getattr(there, name))
+            np.testing.assert_allclose(to_host(getattr(there, name)), getattr(here, name), atol=2e-3)
     for method in methods:
         ours, theirs = getattr(here, method)(X), getattr(there, method)(X_there)
         for one, other in zip(*(a if isinstance(a, list) else [a] for a in (ours, theirs)), strict=True):
-            assert strict(other)
-            np.testing.assert_allclose(np.asarray(other), one, atol=1e-2)
+            assert there_too(other)
+            np.testing.assert_allclose(to_host(other), one, atol=1e-2)
         host = getattr(there, method)(X)  # fitted elsewhere, data on the host
-        assert not any(strict(a) for a in (host if isinstance(host, list) else [host]))
+        assert not any(there_too(a) for a in (host if isinstance(host, list) else [host]))
     assert abs(there.score(X_there, y_there) - here.score(X, y)) < 1e-2
-    np.testing.assert_array_equal(np.asarray(X_there), before[0])
-    np.testing.assert_array_equal(np.asarray(y_there), before[1])
+    np.testing.assert_array_equal(to_host(X_there), before[0])
+    np.testing.assert_array_equal(to_host(y_there), before[1])
 
 
 @pytest.mark.parametrize("model", REGRESSORS, ids=str)
 @pytest.mark.parametrize("door", ["shared", "column"])
-def test_regressors(model, door):
+def test_regressors(xp, model, door):
     X, Y = data()
     if door == "column":
         X, Y = melt(X, Y)
         model = clone(model).set_params(task_feature=-1)
-    check(model, X, Y, ["predict"])
+    check(xp, model, X, Y, ["predict"])
 
 
 @pytest.mark.parametrize("model", CLASSIFIERS, ids=str)
 @pytest.mark.parametrize("door", ["shared", "column"])
 @pytest.mark.parametrize("kind", ["two", "three"])
-def test_classifiers(model, door, kind):
+def test_classifiers(xp, model, door, kind):
     X, Y = data(kind)
     if door == "column":
         X, Y = melt(X, Y)
         model = clone(model).set_params(task_feature=-1)
     methods = ["predict", "decision_function"] + ["predict_proba"] * hasattr(model, "predict_proba")
-    check(model, X, Y, methods)
+    check(xp, model, X, Y, methods)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_dtype_and_missing_labels_and_weights(dtype):
+def test_dtype_and_missing_labels_and_weights(xp, dtype):
     X, Y = data()
     Y[::4, 1] = np.nan
     weights = np.random.default_rng(1).uniform(0.5, 2, N)
@@ -124,15 +132,15 @@ def test_dtype_and_missing_labels_and_weights(dtype):
     here = clone(model).fit(X.astype(dtype), Y, weights)
     there = clone(model).fit(xp.asarray(X, dtype=getattr(xp, dtype)), xp.asarray(Y), sample_weight=xp.asarray(weights))
     assert there.coef_.dtype == getattr(xp, dtype)
-    np.testing.assert_allclose(np.asarray(there.coef_), here.coef_, atol=5e-3)
+    np.testing.assert_allclose(to_host(there.coef_), here.coef_, atol=5e-3)
 
 
-def test_warm_start_path_and_search():
+def test_warm_start_path_and_search(xp):
     X, Y = data()
     X_there, Y_there = xp.asarray(X), xp.asarray(Y)
     model = BlockSparseRegressor(0.1, warm_start=True).fit(X_there, Y_there)
     again = model.fit(X_there, Y_there)
-    assert again.n_iter_ <= 11 and strict(again.coef_)
+    assert again.n_iter_ <= 11 and there_too(again.coef_)
     many = clone(model).fit(xp.asarray(np.tile(X, (9, 1))), xp.asarray(np.tile(Y, (9, 1))))
     assert many.set_params(alpha=0.09).fit(xp.asarray(np.tile(X, (9, 1))), xp.asarray(np.tile(Y, (9, 1)))).converged_
     here, there = (model.path(A, B, 4) for A, B in ((X, Y), (X_there, Y_there)))
@@ -140,23 +148,23 @@ def test_warm_start_path_and_search():
     assert model.alpha_max(X_there, Y_there) == pytest.approx(model.alpha_max(X, Y))
     searches = [PathSearchCV(BlockSparseRegressor(), alphas=5, cv=3).fit(A, B) for A, B in ((X, Y), (X_there, Y_there))]
     assert searches[1].best_params_ == pytest.approx(searches[0].best_params_)
-    assert strict(searches[1].predict(X_there))
+    assert there_too(searches[1].predict(X_there))
 
 
 @pytest.mark.parametrize("model", [*REGRESSORS[:3], *REGRESSORS[5:11]], ids=str)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_many_rows(model, weighted):
+def test_many_rows(xp, model, weighted):
     """Their moments are formed where they are, and the rest is done on the host."""
     X, Y = data(n=400)
     weights = np.random.default_rng(1).uniform(0.5, 2, len(X)) if weighted else None
     here = clone(model).fit(X, Y, weights)
     there = clone(model).fit(xp.asarray(X), xp.asarray(Y), weights)
-    assert strict(there.coef_)
-    np.testing.assert_allclose(np.asarray(there.coef_), here.coef_, atol=1e-9)
+    assert there_too(there.coef_)
+    np.testing.assert_allclose(to_host(there.coef_), here.coef_, atol=1e-9)
     assert there.n_iter_ == here.n_iter_
 
 
-def test_reading_a_model_fitted_elsewhere():
+def test_reading_a_model_fitted_elsewhere(xp):
     pytest.importorskip("pandas")
     X, Y = data()
     here, there = (BlockSparseRegressor(0.1).fit(A, B) for A, B in ((X, Y), (xp.asarray(X), xp.asarray(Y))))
@@ -165,14 +173,14 @@ def test_reading_a_model_fitted_elsewhere():
     assert [edge[:2] for edge in seen[0]] == [edge[:2] for edge in seen[1]]
 
 
-def test_arrays_of_another_library_need_dispatch():
+def test_arrays_of_another_library_need_dispatch(xp):
     X, Y = data()
     with config_context(array_api_dispatch=False), pytest.raises(TypeError, match="array_api_dispatch=True"):
         BlockSparseRegressor().fit(xp.asarray(X), Y)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_bad_numbers_are_refused(bad):
+def test_bad_numbers_are_refused(xp, bad):
     X, Y = data()
     X[3, 2] = bad
     model = BlockSparseRegressor()
@@ -180,3 +188,31 @@ def test_bad_numbers_are_refused(bad):
         model.fit(xp.asarray(X), Y)
     with pytest.raises(NotFittedError):
         model.predict(xp.asarray(X))
+
+
+# -- data on the host, computed on a GPU -------------------------------------------------------------------------
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("model", [*REGRESSORS, *CLASSIFIERS], ids=str)
+def test_numpy_in_numpy_out(gpu, model):
+    X, Y = data("two" if model in CLASSIFIERS else "numbers")
+    here, there = clone(model).fit(X, Y), clone(model).set_params(device="cuda").fit(X, Y)
+    for name in ("coef_", "intercept_"):
+        if hasattr(here, name):
+            assert isinstance(getattr(there, name), np.ndarray)
+            np.testing.assert_allclose(getattr(there, name), getattr(here, name), atol=2e-3)
+    np.testing.assert_allclose(there.predict(X), here.predict(X), atol=1e-2)
+    if hasattr(here, "dual_gap_"):
+        assert there.converged_
+
+
+@pytest.mark.parametrize("model", [BlockSparseRegressor(device="cuda"), SharedLayerRegressor(device="cuda")], ids=str)
+def test_without_a_gpu_the_error_names_the_extra(model):
+    if has_gpu():
+        pytest.skip("there is a GPU")
+    X, Y = data()
+    with pytest.raises(ValueError, match=r"pip install 'mtlreg\[gpu\]'"):
+        model.fit(X, Y)
+    assert not hasattr(model, "tasks_")
+    clone(model).set_params(device="auto").fit(X, Y)

@@ -6,14 +6,15 @@ import array_api_strict
 import cvxpy as cp
 import numpy as np
 import pytest
-from cuda import on_host
+from cuda import CUDA
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import brentq
 
 from mtlreg.kernels.cpu import rows as cpu
 from mtlreg.kernels.generic import rows as generic
 
-BACKENDS = pytest.mark.parametrize("kernels", [generic, cpu, on_host], ids=["generic", "cpu", "cuda"])
+HOST = [pytest.param(generic, id="generic"), pytest.param(cpu, id="cpu")]
+BACKENDS = pytest.mark.parametrize("kernels", [*HOST, *CUDA])
 EXPONENTS = [1.0, 1.0001, 1.01, 1.2, 1.5, 1.9999, 2.0, 2.0001, 2.5, 3.0, 7.0, 50.0, 1e3, math.inf]
 NORM_LIKE = [1.0, 1.2, 1.5, 2.0, 3.0, 7.0, math.inf]
 SIGNS = pytest.mark.parametrize("positive", [False, True], ids=["free", "positive"])
