@@ -1,12 +1,16 @@
 """The benchmarks: their certificate on small problems, and that every part of them runs."""
 
+from types import SimpleNamespace
+
+import array_api_strict
 import numpy as np
 import pytest
+from cuda import has_gpu
 
-from benchmarks import growth, nets, norms, paths, peers, run, school, screening
+from benchmarks import gpu, growth, nets, norms, paths, peers, run, school, screening
 from benchmarks.certify import FAMILIES, alpha_max, objective, relative_gap
 from benchmarks.measure import Ladder, Row, Rung
-from benchmarks.problems import FULL, QUICK, make_problem, names
+from benchmarks.problems import FULL, QUICK, Shape, from_shape, make_problem, names
 
 
 def solved(peer, problem, divisor=10, targets=(1e-6,)):
@@ -123,6 +127,22 @@ def test_screening_drops_no_feature_in_use(capsys):
         left = [int(count) for count in line.split("|")[4].split()]
         W, _ = solved("mtlreg", data, divisor)
         assert len(left) > 1 and W.any(axis=1).sum() <= left[-1] <= left[0] <= data.X.shape[1]
+
+
+def test_gpu_without_one_says_so(capsys):
+    if has_gpu():
+        pytest.skip("there is a GPU")
+    assert gpu.main(["--quick"]) == 2
+    assert "CUDA device" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("family", gpu.FAMILIES)
+def test_gpu_rows_on_a_stand_in(family):
+    device = SimpleNamespace(synchronize=lambda: None)
+    stand_in = SimpleNamespace(asarray=array_api_strict.asarray, cuda=SimpleNamespace(Device=lambda: device))
+    problem = from_shape(Shape(60, 40, 5, 4), "small", family)
+    row = gpu._row(stand_in, gpu.Card("none", 1e12, 1e13), problem, repeats=1)
+    assert len(row) == len(gpu.HEADER) and all(float(gap) < 2e-6 for gap in row[5:7])
 
 
 def test_school_without_data_says_so(monkeypatch, capsys):

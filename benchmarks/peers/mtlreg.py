@@ -27,7 +27,8 @@ def supports(problem):
     return True
 
 
-def _model(family, alpha, accuracy):
+def estimator(family, alpha, accuracy):
+    """The estimator of a family."""
     import mtlreg
 
     settings = {"fit_intercept": False, "tol": accuracy, "max_iter": 1_000_000}
@@ -57,12 +58,12 @@ def _data(problem):
 
 
 def solve(problem, alpha, accuracy):
-    model, (X, y) = _model(problem.family, alpha, accuracy), problem.ready(_data)
+    model, (X, y) = estimator(problem.family, alpha, accuracy), problem.ready(_data)
     _, seconds, cpu = timed(lambda: model.fit(X, y))
     return {"W": model.coef_.T, "seconds": seconds, "cpu": cpu}
 
 
 def path(problem, alphas, accuracy):
-    model, (X, y) = _model(problem.family, 1.0, accuracy), problem.ready(_data)
+    model, (X, y) = estimator(problem.family, 1.0, accuracy), problem.ready(_data)
     found, seconds, cpu = timed(lambda: model.path(X, y, alphas))
     return {"W": found.coefs.transpose(0, 2, 1), "seconds": seconds, "cpu": cpu}

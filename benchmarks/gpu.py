@@ -1,0 +1,138 @@
+"""mtlreg on a GPU next to mtlreg on the CPU, to the same certified gap: `python -m benchmarks.gpu --help`.
+
+Each fit is timed by the wall clock, with the data where it computes, the device waited for, and kernels compiled by an
+earlier fit; the CPU has all threads that its libraries take. The gap of every W is computed anew on the host, by the
+function that certifies the other benchmarks. Beside it stands the floor of the hot loop: what one step of FISTA moves
+(X twice) over the card's copy rate, and what it multiplies over the rate of its matrix products, both measured first,
+whichever takes longer.
+"""
+
+import argparse
+import shlex
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from benchmarks.certify import relative_gap
+from benchmarks.peers import load, ours
+from benchmarks.problems import Shape, from_shape
+from benchmarks.report import environment, table
+
+__all__ = ["main"]
+
+GOAL, DIVISOR = 1e-6, 10
+SIZES = {
+    "small": Shape(300, 1000, 20, 10),
+    "wide": Shape(1000, 20_000, 100, 50),
+    "widest": Shape(2000, 100_000, 100, 50),
+    "tall": Shape(1_000_000, 200, 50, 20),
+    "square": Shape(20_000, 5000, 1000, 100),
+}
+QUICK = {"small": SIZES["small"], "tall": Shape(5000, 100, 10, 10)}
+FAMILIES = ("l21", "l1linf", "trace", "logistic")
+HEADER = ["family", "problem", "CPU s", "GPU s", "CPU / GPU", "gap CPU", "gap GPU", "step s", "floor s", "floor / step"]
+
+
+@dataclass
+class Card:
+    """What a device does at best: bytes copied and float64 operations of a matrix product, in a second."""
+
+    name: str
+    bytes: float
+    flops: float
+
+
+def main(arguments=None):
+    """Measure, and print or write the table; 2 where there is no GPU."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="two small sizes")
+    parser.add_argument("--families", nargs="+", choices=FAMILIES, default=["l21"], help="default: l21")
+    parser.add_argument("--sizes", nargs="+", choices=list(SIZES), help="default: all")
+    parser.add_argument("--repeats", type=int, default=3, help="of every time, of which the median counts (default: 3)")
+    parser.add_argument("--out", type=Path, help="Markdown file to write")
+    options = parser.parse_args(arguments)
+    try:
+        import cupy
+
+        card = measured_card(cupy)
+    except Exception as error:  # no CuPy, no driver, no device: its own errors exist only where it does
+        print(f"needs CuPy and a CUDA device: {error}", file=sys.stderr)
+        return 2
+    sizes = QUICK if options.quick else SIZES
+    rows = []
+    for family in options.families:
+        for name, shape in sizes.items():
+            if options.sizes is None or name in options.sizes:
+                rows.append(_row(cupy, card, from_shape(shape, name, family), options.repeats))
+                print(rows[-1], file=sys.stderr, flush=True)
+    command = shlex.join(["python", "-m", "benchmarks.gpu", *arguments])
+    rates = f"{card.name}: {card.bytes / 1e12:.2f} TB/s copied, {card.flops / 1e12:.1f} TFLOP/s in float64 products."
+    lines = ["# GPU", "", *environment(command), "", rates, "", *table(HEADER, rows)]
+    text = "\n".join(lines) + "\n"
+    if options.out is not None:
+        options.out.write_text(text)
+    print(text)
+    return 0
+
+
+def measured_card(xp):
+    """Rates of the present device, by its own best at copies of 1 GiB and products of 4096 rows."""
+    name = xp.cuda.runtime.getDeviceProperties(0)["name"].decode()
+    a, A = xp.ones(2**27), xp.ones((4096, 4096))
+    copied = min(_seconds(xp, lambda: a.copy()) for _ in range(5))
+    multiplied = min(_seconds(xp, lambda: A @ A) for _ in range(5))
+    return Card(name, 2 * a.nbytes / copied, 2 * 4096**3 / multiplied)
+
+
+def _seconds(xp, call):
+    """Wall seconds of a call, the device waited for before and after; xp is NumPy or CuPy."""
+    wait = (lambda: None) if xp is np else xp.cuda.Device().synchronize
+    wait()
+    before = time.perf_counter()
+    call()
+    wait()
+    return time.perf_counter() - before
+
+
+def _row(cupy, card, problem, repeats):
+    from sklearn import config_context
+
+    from mtlreg.validation import to_host
+
+    model = load(ours).estimator(problem.family, problem.alpha_max / DIVISOR, GOAL)
+    gaps, times = [], []
+    with config_context(array_api_dispatch=True):
+        for xp in (np, cupy):
+            X, Y = xp.asarray(problem.X), xp.asarray(problem.Y)
+            model.fit(X, Y)  # compiles
+            times.append(median(_seconds(xp, lambda X=X, Y=Y: model.fit(X, Y)) for _ in range(repeats)))
+            gaps.append(relative_gap(problem, problem.alpha_max / DIVISOR, to_host(model.coef_).T))
+        step = _step(cupy, X, Y, model, repeats)
+    n, p = problem.X.shape
+    floor = max(2 * problem.X.nbytes / card.bytes, 4 * n * p * Y.shape[1] / card.flops)
+    cells = [f"{times[0]:.3g}", f"{times[1]:.3g}", f"{times[0] / times[1]:.2g}", *(f"{gap:.0e}" for gap in gaps)]
+    return [problem.family, str(problem), *cells, f"{step:.2e}", f"{floor:.2e}", f"{floor / step:.2f}"]
+
+
+def _step(cupy, X, Y, model, repeats):
+    """Seconds of a step of FISTA on these very rows, a certificate every tenth, from a long run less a short one."""
+    from mtlreg.solvers import solve
+
+    problem = model._encode(X, Y, None)[0].problem
+    few, many = 20, 120
+
+    def run(steps):
+        settings = {"tol": 0.0, "max_iter": steps, "warn": False, "scale": problem.null.value}
+        return _seconds(cupy, lambda: solve(problem, "fista", **settings))
+
+    run(few)
+    return median((run(many) - run(few)) / (many - few) for _ in range(repeats))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
