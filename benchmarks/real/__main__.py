@@ -42,6 +42,10 @@ def main(arguments=None):
         pairs = [(job, run(job, options.quick, options.cache, options.jobs)) for job in jobs]
         command = shlex.join(["python", "-m", "benchmarks.real", "--data", name, *extra])
         sections[dataset.title] = section(dataset, pairs, command)
+        if options.reports is not None:
+            options.reports.mkdir(parents=True, exist_ok=True)
+            for k, (job, found) in enumerate(pairs):
+                found.report(options.reports / f"{name}{k or ''}.html", job.X, job.y, command)
         print(f"{name}: {time.perf_counter() - clock:.0f} s", file=sys.stderr, flush=True)
         if options.out is not None:
             old = options.out.read_text() if options.out.exists() else ""
@@ -64,6 +68,7 @@ def _parser():
     )
     parser.add_argument("--quick", action="store_true", help="one or two splits, few models: under a minute for each")
     parser.add_argument("--out", type=Path, help="Markdown file whose sections to write")
+    parser.add_argument("--reports", type=Path, help="folder for an HTML page of each comparison")
     parser.add_argument("--cache", type=Path, help="folder in which an interrupted run resumes")
     parser.add_argument("--jobs", type=int, help="processes (default: one)")
     return parser

@@ -33,6 +33,8 @@ CHECK_EVERY = 10
 CHECK_SHARE = 8  # certificates cost at most one iteration in so many more
 BALANCE_EVERY = 10  # iterations between changes of rho; the longer, the more of them there were
 BALANCED = 2.0  # ratio of the two residuals at which rho stays
+LAST_BALANCE = 400  # iteration, after which long extrapolations need one rho
+SHRINKING = 0.3  # of what w - z was when the present iterations began, at which rho stays, too
 RANK = 1e-10  # of the largest eigenvalue of a Gram matrix
 
 
@@ -67,8 +69,10 @@ def splitting(problem, state, *, max_iter, tolerance):
         still = float(np.linalg.norm(step)) <= float(np.finfo(q.dtype).eps) * float(np.linalg.norm(q))
         if n_iter >= min(check, max_iter) or still:
             check = n_iter + max(CHECK_EVERY, n_iter // CHECK_SHARE)
-            state.x, state.n_iter, state.stalled = sides.parts(z), n_iter, still
-            state.bound = sides.bound(z, rho * (q - z))
+            nearest = extrapolation.nearest(q, step)
+            there = z if nearest is q else sides.prox(nearest, rho)
+            state.x, state.n_iter, state.stalled = sides.parts(there), n_iter, still
+            state.bound = sides.bound(there, rho * (nearest - there))
             yield state
         following = balance.rho(rho, q, z, step)
         if following == rho:
@@ -92,7 +96,7 @@ class _Sides:
         self.counted = self.values > RANK * self.values.max(axis=1, keepdims=True)
         self.B = design.adjoint(design.X, w * problem.y)
         self.n_parts = max(1, len(problem.penalty.part_names))
-        self._weight = None
+        self._weight = self._damped_at = None
         if problem.coupling is not None:
             self.strengths, self.basis = np.linalg.eigh(problem.coupling)
             self.strengths = np.clip(self.strengths, 0.0, None)
@@ -121,7 +125,9 @@ class _Sides:
         z = np.empty_like(q)
         z[: self.n_parts] = self.problem.proximable.prox(self.parts(q), 1 / rho)
         if len(q) > self.n_parts:
-            z[-1] = ((q[-1] @ self.basis) / (1 + self.strengths / rho)) @ self.basis.T
+            if rho != self._damped_at:
+                self._damped_at, self._damped = rho, (self.basis / (1 + self.strengths / rho)) @ self.basis.T
+            z[-1] = q[-1] @ self._damped
         return z
 
     def solve(self, r, rho):
@@ -151,6 +157,10 @@ class _Guarded:
     def __init__(self):
         self.extrapolation, self.least = Extrapolation(MEMORY), math.inf
 
+    def nearest(self, q, step):
+        """The point of the least step so far, this one included."""
+        return q if float(np.sum(step * step)) <= self.least else self.best[0]
+
     def following(self, q, step):
         """The next point, given the last one and its step."""
         square = float(np.sum(step * step))
@@ -165,24 +175,31 @@ class _Guarded:
 
 
 class _Balance:
-    """rho, moved where ``w - z`` (relative to z) and the change of z (relative to q - z) differ in size."""
+    """rho, moved where ``w - z`` (relative to z) and the change of z (relative to q - z) differ in size.
+
+    But not while ``w - z`` shrinks, nor late: extrapolation would have to begin anew.
+    """
 
     def __init__(self):
-        self.logs, self.before, self.window = [], None, float(BALANCE_EVERY)
+        self.logs, self.before, self.window, self.first = [], None, float(BALANCE_EVERY), math.inf
+        self.n_iter = 0
 
     def rho(self, rho, q, z, step):
         """The rho to go on with."""
         before, self.before = self.before, z
-        if before is None:
+        self.n_iter += 1
+        if before is None or self.n_iter > LAST_BALANCE:
             return rho
         sizes = [float(np.linalg.norm(a)) for a in (step, q - z, z - before, z)]
+        if not self.logs:
+            self.first = sizes[0]
         if min(sizes) > 0:
             self.logs.append(math.log(sizes[0]) + math.log(sizes[1]) - math.log(sizes[2]) - math.log(sizes[3]))
         if len(self.logs) < self.window:
             return rho
         ratio = math.exp(sum(self.logs) / len(self.logs))
         self.logs = []
-        if 1 / BALANCED <= ratio <= BALANCED:
+        if 1 / BALANCED <= ratio <= BALANCED or sizes[0] <= SHRINKING * self.first:
             return rho
         self.before, self.window = None, 1.5 * self.window
         return rho * min(max(ratio, 0.1), 10.0)
