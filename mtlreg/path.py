@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mtlreg.solvers import State, solve
+from mtlreg.solvers import State, batch, solve
 
 __all__ = ["RegularizationPath", "alpha_grid", "solve_path"]
 
@@ -75,6 +75,9 @@ def solve_path(problem, grid, solver, **settings):
     """Yield solutions of a problem along a decreasing grid, each started from the one before."""
     if grid[-1] == 0:
         raise ValueError("alphas must be > 0 on a path; fit with alpha=0 for the unpenalised model.")
+    if batch.handles(problem, solver, len(grid)):
+        yield from batch.solve_batches(problem, grid.tolist(), **settings)
+        return
     before = last = None
     for alpha in grid.tolist():
         scaled = problem.with_alpha(alpha)

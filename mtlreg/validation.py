@@ -23,6 +23,7 @@ from mtlreg.data._tables import as_table, kind, take_rows, to_numpy
 __all__ = [
     "Table",
     "as_float_array",
+    "free_memory",
     "host_dtype",
     "like",
     "read_features",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 to_host = to_numpy
+MODEST = 2**30
 
 
 @dataclass
@@ -336,6 +338,15 @@ def like(result, X):
     if not isinstance(result, np.ndarray) or result.dtype.kind not in "biuf":
         return result
     return array_namespace(X).asarray(np.ascontiguousarray(result))
+
+
+def free_memory(X):
+    """Bytes that are free where X is; on the host what a computation may take without asking."""
+    if not is_cupy_array(X):
+        return MODEST
+    import cupy
+
+    return cupy.cuda.Device().mem_info[0] + cupy.get_default_memory_pool().free_bytes()
 
 
 def to_device(X, device):
