@@ -95,7 +95,8 @@ def test_norm_of_a_row_that_is_not_finite(kernels, q):
 @pytest.mark.parametrize("q", EXPONENTS)
 def test_single_row_kernels_are_the_row_kernels(q):
     V = random_rows(40)
-    assert_array_equal([cpu.row_norm(v, q) for v in V], cpu.row_norms(V, q))
+    # sums of many rows may be added in another order than those of one
+    assert_allclose([cpu.row_norm(v, q) for v in V], cpu.row_norms(V, q), rtol=8 * np.finfo(float).eps)
     for v, expected in zip(V.copy(), cpu.shrink_rows(V, 0.1, 0.4, q), strict=True):
         cpu.shrink_row(v, 0.1, 0.4, q, False)
         assert_array_equal(v, expected)

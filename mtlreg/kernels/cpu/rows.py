@@ -102,10 +102,20 @@ def shrink_row(v, entry, row, q, positive):
             _shrink_general(v, row, q)
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath={"reassoc"})
 def _norms(V, entry, q, positive, out):
+    plain = q == 2.0 and entry == 0.0 and not positive
     for j in range(V.shape[0]):
-        out[j] = _soft_norm(V[j], entry, q, positive)
+        total = 0.0
+        for k in range(V.shape[1]):  # without a call, which short rows and those of zeros would feel
+            total += V[j, k] * V[j, k]
+        if plain and SAFE_LOW < total < SAFE_HIGH:
+            out[j] = math.sqrt(total)
+            continue
+        if total == 0.0:  # or too small for its square
+            for k in range(V.shape[1]):
+                total += abs(V[j, k])
+        out[j] = 0.0 if total == 0.0 else _soft_norm(V[j], entry, q, positive)
 
 
 @njit(cache=True)
