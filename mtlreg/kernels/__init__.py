@@ -4,6 +4,7 @@
 `for_array` picks the backend by the type of an array; nothing else in the package imports numba or cupy.
 """
 
+from functools import cache
 from importlib import import_module
 
 import numpy as np
@@ -15,7 +16,10 @@ __all__ = ["for_array"]
 def for_array(a):
     """The kernel namespace for arrays of ``a``'s type."""
     if isinstance(a, np.ndarray):
-        return import_module("mtlreg.kernels.cpu")
-    if is_cupy_array(a):
-        return import_module("mtlreg.kernels.gpu")
-    return import_module("mtlreg.kernels.generic")
+        return _backend("cpu")
+    return _backend("gpu" if is_cupy_array(a) else "generic")
+
+
+@cache
+def _backend(name):
+    return import_module(f"mtlreg.kernels.{name}")
