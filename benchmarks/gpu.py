@@ -112,9 +112,9 @@ def _row(cupy, card, problem, repeats):
             model.fit(X, Y)  # compiles
             times.append(median(_seconds(xp, lambda X=X, Y=Y: model.fit(X, Y)) for _ in range(repeats)))
             gaps.append(relative_gap(problem, problem.alpha_max / DIVISOR, to_host(model.coef_).T))
-        step = _step(cupy, X, Y, model, repeats)
+        step = _step(cupy, cupy.asarray(problem.X), cupy.asarray(problem.Y), model, repeats)
     n, p = problem.X.shape
-    floor = max(2 * problem.X.nbytes / card.bytes, 4 * n * p * Y.shape[1] / card.flops)
+    floor = max(2 * problem.X.nbytes / card.bytes, 4 * n * p * problem.Y.shape[1] / card.flops)
     cells = [f"{times[0]:.3g}", f"{times[1]:.3g}", f"{times[0] / times[1]:.2g}", *(f"{gap:.0e}" for gap in gaps)]
     return [problem.family, str(problem), *cells, f"{step:.2e}", f"{floor:.2e}", f"{floor / step:.2f}"]
 

@@ -110,6 +110,8 @@ def _screened(problem, lengths):
         solution = solve(problem, "working_set", start, tol=GOAL, callback=halves, warn=False, scale=scale)
         if solution.converged:
             return solution
+        if mask.sum() > 0.5 * len(mask):
+            raise RuntimeError("the solver stopped before the gap was reached")
         kept = np.flatnonzero(mask)
         problem, lengths = problem.restrict(kept), lengths[kept]
         start = State(solution.x[kept])

@@ -315,8 +315,7 @@ class StackedDesign(Design):
         if self.n_columns == len(self.widths):
             return u
         xp = array_namespace(u)
-        repeats = np.repeat(self.widths, np.diff(self.starts))
-        return xp.repeat(u, xp.asarray(repeats))
+        return xp.take(u, xp.asarray(np.repeat(np.arange(self.n_rows), np.repeat(self.widths, np.diff(self.starts)))))
 
     def group_sums(self, A, h, segment):
         return self._by_task(lambda rows, block: rows.T @ block, A, h, segment)

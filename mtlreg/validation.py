@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from array_api_compat import array_namespace, is_cupy_array
+from array_api_compat import device as device_of
 from scipy import sparse
 from sklearn import get_config
 from sklearn.exceptions import DataConversionWarning
@@ -18,7 +19,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from mtlreg.data._labels import infer_dtype, label_matrix
 from mtlreg.data._split import split_task_column
-from mtlreg.data._tables import as_table, kind, take_rows, to_numpy
+from mtlreg.data._tables import as_table, kind, take_rows
 
 __all__ = [
     "Table",
@@ -34,7 +35,6 @@ __all__ = [
     "to_host",
 ]
 
-to_host = to_numpy
 MODEST = 2**30
 
 
@@ -111,13 +111,13 @@ def read_features(estimator, X, *, reset):
 
 
 def _matrix_rules(X):
-    elsewhere = kind(X) == "array"
-    if elsewhere and not get_config()["array_api_dispatch"]:
+    dispatch = get_config()["array_api_dispatch"]  # without it scikit-learn makes NumPy's arrays of all others
+    if is_cupy_array(X) and not dispatch:
         raise TypeError(
-            f"X is a {type(X).__module__}.{type(X).__name__}: let scikit-learn take such arrays with "
-            "sklearn.set_config(array_api_dispatch=True), or give a NumPy array and device='cuda'."
+            "X is an array of CuPy: let scikit-learn take such with sklearn.set_config(array_api_dispatch=True), or "
+            "give X.get() and device='cuda'."
         )
-    xp = array_namespace(X) if elsewhere else np
+    xp = array_namespace(X) if kind(X) == "array" and dispatch else np
     return {"accept_sparse": ["csr", "csc"], "dtype": [xp.float64, xp.float32], "accept_large_sparse": True}
 
 
@@ -267,7 +267,7 @@ def _read_weights(sample_weight, n, n_tasks):
     if np.ma.is_masked(sample_weight):
         raise ValueError("sample_weight has masked values; give weight 0 to leave a label out.")
     try:
-        weights = to_host(sample_weight) if kind(sample_weight) == "array" else np.asarray(sample_weight)
+        weights = to_host(sample_weight)
         if weights.dtype.kind in "cmM":
             raise TypeError
         weights = weights.astype(np.float64)
@@ -312,12 +312,17 @@ def spread_by_task(value, tasks, name, *, default=None):
 def as_float_array(a, name):
     """A parameter array as float64, an error naming it otherwise."""
     try:
-        values = np.asarray(a, dtype=np.float64)
+        values = np.asarray(to_host(a), dtype=np.float64)
     except (TypeError, ValueError):
         raise ValueError(f"{name} must hold numbers, got {a!r}.") from None
     if np.isnan(values).any():
         raise ValueError(f"{name} contains NaN.")
     return values
+
+
+def to_host(a):
+    """An array of any library, or what NumPy makes one of, as one of NumPy."""
+    return a.get() if kind(a) == "array" and hasattr(a, "get") else np.asarray(a)
 
 
 def host_dtype(X):
@@ -329,7 +334,7 @@ def host_dtype(X):
 
 def like(result, X):
     """What an estimator returns, NumPy's, as an array of X's kind: CuPy's for CuPy's. Strings stay where they are."""
-    if kind(X) != "array" or result is None:
+    if kind(X) != "array" or not get_config()["array_api_dispatch"]:
         return result
     if isinstance(result, list | tuple):
         return type(result)(like(part, X) for part in result)
@@ -337,7 +342,7 @@ def like(result, X):
         return {name: like(part, X) for name, part in result.items()}
     if not isinstance(result, np.ndarray) or result.dtype.kind not in "biuf":
         return result
-    return array_namespace(X).asarray(np.ascontiguousarray(result))
+    return array_namespace(X).asarray(np.asarray(result, order="C"), device=device_of(X))
 
 
 def free_memory(X):
@@ -362,7 +367,7 @@ def to_device(X, device):
     if device == "auto":
         return X
     if device == "cpu":
-        return X.get() if is_cupy_array(X) else X
+        return to_host(X) if kind(X) == "array" else X
     if sparse.issparse(X):
         raise TypeError("device='cuda' takes dense X only: give X.toarray(), or device='cpu'.")
     try:

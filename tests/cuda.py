@@ -25,13 +25,13 @@ def _library(file):
     compiler = shutil.which("g++") or shutil.which("c++")
     if compiler is None:
         pytest.skip("no C++ compiler")
-    folder = Path(tempfile.mkdtemp(prefix="mtlreg-cuda-"))
-    text, binary = folder / f"{file}.cpp", folder / f"{file}.so"
-    text.write_text(_launch.source(file))
-    command = [compiler, "-std=c++17", "-O2", "-ffp-contract=off", "-shared", "-fPIC", "-o", binary, text]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return ctypes.CDLL(str(binary))
+    with tempfile.TemporaryDirectory(prefix="mtlreg-cuda-") as folder:
+        text, binary = Path(folder) / f"{file}.cpp", Path(folder) / f"{file}.so"
+        text.write_text(_launch.source(file))
+        command = [compiler, "-std=c++17", "-O2", "-ffp-contract=off", "-shared", "-fPIC", "-o", binary, text]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return ctypes.CDLL(str(binary))  # it stays loaded without its file
 
 
 def launch(file, kernel, dtype, n_rows, arguments, lanes=_launch.LANES):

@@ -11,6 +11,7 @@ from benchmarks import gpu, growth, nets, norms, paths, peers, run, school, scre
 from benchmarks.certify import FAMILIES, alpha_max, objective, relative_gap
 from benchmarks.measure import Ladder, Row, Rung
 from benchmarks.problems import FULL, QUICK, Shape, from_shape, make_problem, names
+from mtlreg import BlockSparseRegressor
 
 
 def solved(peer, problem, divisor=10, targets=(1e-6,)):
@@ -118,7 +119,7 @@ def test_paths_and_growth_write_their_tables(tmp_path, capsys, monkeypatch):
     assert "| wide | tasks |" in capsys.readouterr().out
 
 
-def test_screening_drops_no_feature_in_use(capsys):
+def test_screening_finds_the_same_solutions(capsys):
     pytest.importorskip("threadpoolctl")
     data = make_problem("wide", quick=True)
     screening.main(["--quick", "--problems", "wide", "--repeats", "1"])
@@ -127,6 +128,11 @@ def test_screening_drops_no_feature_in_use(capsys):
         left = [int(count) for count in line.split("|")[4].split()]
         W, _ = solved("mtlreg", data, divisor)
         assert len(left) > 1 and W.any(axis=1).sum() <= left[-1] <= left[0] <= data.X.shape[1]
+        problem = (
+            BlockSparseRegressor(data.alpha_max / divisor, fit_intercept=False)._encode(data.X, data.Y, None)[0].problem
+        )
+        both = screening._plain(problem), screening._screened(problem, screening._lengths(data.X))
+        assert abs(both[0].objective - both[1].objective) <= screening.GOAL * problem.null.value
 
 
 def test_gpu_without_one_says_so(capsys):

@@ -36,6 +36,7 @@ ROW_TASKS = "the first column of random data makes every row a task of its own"
 DIRECT = {
     "check_dtype_object": "the check puts a dict into the task column and wants the message for a feature",
     "check_estimators_nan_inf": "NaN in the task column is reported as a missing task",
+    "check_array_api_input": f"{ROW_TASKS}, or the one label of a class",
 }
 DIRECT_REGRESSOR = DIRECT | {
     "check_regressors_train": f"{ROW_TASKS}, in which R2 is not defined",

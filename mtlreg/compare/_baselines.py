@@ -11,6 +11,7 @@ from sklearn.dummy import DummyClassifier
 from mtlreg.data import melt, split_task_column
 from mtlreg.data._labels import infer_dtype, label_matrix, missing_mask
 from mtlreg.data._tables import take_rows
+from mtlreg.validation import to_host
 
 __all__ = ["IndependentTasks", "TaskDummies"]
 
@@ -195,5 +196,5 @@ class TaskDummies(_BothDoors):
     @property
     def slopes_(self):
         """Coefficients of the features, without the indicators."""
-        coef = np.atleast_2d(self.estimator_.coef_)
+        coef = np.atleast_2d(to_host(self.estimator_.coef_))
         return coef if self.dummies == "none" else coef[:, : -len(self.tasks_)]

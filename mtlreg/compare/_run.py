@@ -15,6 +15,7 @@ from mtlreg.data import split_task_column
 from mtlreg.data._tables import take_rows
 from mtlreg.metrics import multitask_score, task_scores
 from mtlreg.metrics._registry import find_metric
+from mtlreg.validation import to_host
 
 __all__ = ["Run", "fit_quietly", "run"]
 
@@ -101,7 +102,7 @@ def _kept_and_gap_of(model):
     linear = getattr(model, "estimator_", model)
     if not hasattr(linear, "dual_gap_"):
         return None, np.nan
-    coef = model.slopes_ if isinstance(model, TaskDummies) else np.atleast_2d(linear.coef_)
+    coef = model.slopes_ if isinstance(model, TaskDummies) else np.atleast_2d(to_host(linear.coef_))
     # the first certificate of a cold start is that of zero coefficients
     scale = max(linear.history_["objective"][0], np.finfo(float).tiny)
     return np.any(coef != 0, axis=0), linear.dual_gap_ / scale

@@ -92,6 +92,6 @@ class RegressorBase(NumberOutputs, MultiTaskBase):
     def _values(self, encoding, table, at):
         values = super()._values(encoding, table, at)
         if as_calibrated(self.loss) is not None:
-            noise = to_host(encoding.problem.noise_scale(at.x, at.Z))
+            noise = to_host(encoding.problem.noise_scale(encoding.problem.own(at.x), at.Z))
             values["noise_scale_"] = float(noise[0]) if table.single else noise
         return values

@@ -22,6 +22,7 @@ from mtlreg.data._tables import take_rows
 from mtlreg.model_selection._moment_folds import MomentFolds
 from mtlreg.model_selection._results import RULES, cv_table, warn_of_undefined
 from mtlreg.model_selection._split import StratifiedTaskKFold
+from mtlreg.validation import to_host
 
 __all__ = ["PathSearchCV"]
 
@@ -359,7 +360,7 @@ def _score_path(model, grid, X, y, sample_weight, split, scorer, metrics, error_
 
 
 def _rows(X, y, sample_weight, rows):
-    weights = {} if sample_weight is None else {"sample_weight": np.asarray(sample_weight)[rows]}
+    weights = {} if sample_weight is None else {"sample_weight": to_host(sample_weight)[rows]}
     return take_rows(X, rows), take_rows(y, rows), weights
 
 

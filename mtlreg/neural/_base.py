@@ -194,7 +194,7 @@ class SharedLayerBase(TaskModel):
             "_network": network,
             "_shift": shift,
             "_scale": scale,
-            "_targets": [replace(target, labels=target.labels[:0], weights=target.weights[:0]) for target in targets],
+            "_targets": [_without_labels(target) for target in targets],
         }
         return model | {"_fixed": (*model, "_fixed")}
 
@@ -319,14 +319,12 @@ class SharedLayerBase(TaskModel):
             rows = np.arange(start, min(start + CHUNK, X.shape[0]))
             known = None if codes is None or (codes[rows] < 0).any() else codes[rows]  # an unseen task asks all of them
             eta, _ = self._network.forward(variables, scaled(xp, X, rows, shift, scale), known)
-            parts.append(
-                xp.take(eta, xp.asarray(self._columns), axis=1) if codes is None else self._own(eta, codes[rows])
-            )
-        return (parts[0] if len(parts) == 1 else xp.concat(parts)), codes
+            eta = to_host(eta)
+            parts.append(eta[:, self._columns] if codes is None else self._own(eta, codes[rows]))
+        return (parts[0] if len(parts) == 1 else np.concatenate(parts)), codes
 
     def _own(self, eta, codes):
         """The columns of each row's task."""
-        eta = to_host(eta)
         first = np.concatenate([[0], np.cumsum(self._widths)])
         out = np.full((len(eta), max(self._widths)), np.nan, dtype=eta.dtype)
         for t in np.unique(codes):
@@ -372,7 +370,7 @@ class SharedLayerBase(TaskModel):
                 f"y has {n_columns} columns: give those of all {len(self._main)} tasks, or of the {len(self.tasks_)} "
                 "that are predicted."
             )
-        return np.asarray(a)[:, self._main] if n_columns == len(self._main) else a
+        return to_host(a)[:, self._main] if n_columns == len(self._main) else a
 
     def _macro_score(self, metric, X, y, sample_weight):
         """As of all models, over the tasks that are not auxiliary."""
@@ -387,3 +385,8 @@ def _moved(variables, xp):
     if xp is variables.xp:
         return variables.copy()
     return Variables(variables.shapes, xp.asarray(to_host(variables.flat)))
+
+
+def _without_labels(target):
+    """What a fitted net remembers of a task."""
+    return replace(target, labels=target.labels[:0].copy(), weights=target.weights[:0].copy())

@@ -154,9 +154,10 @@ class Network:
         Where rows have one task each, ``task`` (B,) of NumPy: only the outputs of a row's own task mean something.
         """
         xp = variables.xp
-        apart = task is not None and not self.stitched and (self.own or self.head_sizes)
-        slots = Slots(xp, task) if apart else None
-        record = {"layers": [slots.gather(X) if apart and self.own else X], "heads": {}, "slots": slots}
+        slots = None
+        if task is not None and not self.stitched and (self.own or self.head_sizes):
+            slots = Slots.of(xp, task)
+        record = {"layers": [X if slots is None or not self.own else slots.gather(X)], "heads": {}, "slots": slots}
         for layer in self.hidden:
             above = self._unit(variables, f"hidden{layer}", record["layers"][-1], record, rng, self._present(slots))
             record["layers"].append(above)

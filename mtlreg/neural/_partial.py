@@ -8,7 +8,7 @@ import numpy as np
 
 from mtlreg.data._labels import label_matrix
 from mtlreg.encoding import class_weights
-from mtlreg.validation import read_table
+from mtlreg.validation import read_table, to_host
 
 __all__ = ["known_targets"]
 
@@ -61,7 +61,7 @@ def _observed_columns(y, sample_weight, tasks):
         raise ValueError("Input y contains NaN only: no label is observed.")
     names = [k if names is None else names[k] for k in keep.tolist()]
     if np.ndim(sample_weight) == 2:
-        sample_weight = np.asarray(sample_weight)[:, keep]
+        sample_weight = to_host(sample_weight)[:, keep]
     return (values[:, keep] if np.ndim(y) > 1 else values[:, 0]), sample_weight, names
 
 

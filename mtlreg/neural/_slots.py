@@ -10,6 +10,8 @@ import numpy as np
 
 __all__ = ["Slots", "part", "placed"]
 
+MOST = 8  # slots a row; small batches of many tasks have up to five
+
 
 class Slots:
     """Where each row of a batch stands.
@@ -27,6 +29,12 @@ class Slots:
     rows : ndarray (P, M)
         The row in each slot.
     """
+
+    @classmethod
+    def of(cls, xp, task):
+        """The slots of a batch, or None where one task has so many rows that most would be left over."""
+        tasks, counts = np.unique(task, return_counts=True)
+        return cls(xp, task) if len(tasks) * counts.max() <= MOST * len(task) else None
 
     def __init__(self, xp, task):
         self.tasks, code, counts = np.unique(task, return_inverse=True, return_counts=True)

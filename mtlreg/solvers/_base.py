@@ -122,7 +122,9 @@ def solve(
     check_finite(scale)
     if reducible and compression.applies(problem):
         settings = {"tol": tol, "max_iter": max_iter, "verbose": verbose, "warn": warn, "scale": scale}
-        return compression.solve(problem, start, callback, **settings)
+        outcome = compression.solve(problem, start, callback, **settings)
+        outcome.x = given.own(outcome.x)
+        return outcome
     run = (_Run if problem.penalty.convex else _StagesRun)(problem, tol, scale, verbose)
     # a start outside the penalty's domain (a constraint that is new) is worth nothing
     if start is None or start.x.shape != problem.zero.shape or problem.penalty.value(start.x) == float("inf"):

@@ -154,7 +154,8 @@ class _Batch:
                 keep = self._certify(found, n_iter, n_iter >= max_iter)
                 if len(keep) < len(self.where):
                     previous, eta_previous, momentum = self._keep(keep, previous, eta_previous, momentum)
-                    continue
+                if not keep:
+                    break
             n_iter += 1
             following = 0.5 * (1 + xp.sqrt(1 + 4 * momentum**2))
             beta = ((momentum - 1) / following)[None, :, None]

@@ -67,7 +67,7 @@ class Compressed:
         """A state to begin from; None where the start is none or of another shape."""
         if start is None or start.x.shape != self._original.zero.shape:
             return None
-        return _base.State(start.x @ self.basis, None)
+        return _base.State(self._original.own(start.x) @ self.basis, None)
 
     def backward(self, outcome):
         """A state or solution of the original problem."""

@@ -159,7 +159,7 @@ class _Guarded:
 
     def nearest(self, q, step):
         """The point of the least step so far, this one included."""
-        return q if float(np.sum(step * step)) <= self.least else self.best[0]
+        return self.best[0] if float(np.sum(step * step)) > self.least else q
 
     def following(self, q, step):
         """The next point, given the last one and its step."""

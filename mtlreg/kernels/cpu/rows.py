@@ -108,7 +108,8 @@ def _norms(V, entry, q, positive, out):
     for j in range(V.shape[0]):
         total = 0.0
         for k in range(V.shape[1]):  # without a call, which short rows and those of zeros would feel
-            total += V[j, k] * V[j, k]
+            a = np.float64(V[j, k])
+            total += a * a
         if plain and SAFE_LOW < total < SAFE_HIGH:
             out[j] = math.sqrt(total)
             continue
@@ -136,7 +137,8 @@ def _square_sum(v):
     """Sum of squares, added in whatever order is fastest."""
     total = 0.0
     for k in range(v.size):
-        total += v[k] * v[k]
+        a = np.float64(v[k])
+        total += a * a
     return total
 
 
@@ -278,12 +280,20 @@ def _feasible_scale(V, entry, row, dual, positive, eps):
     if total == 0.0:
         return 0.0
     # soft(s v, entry) = s soft(v, entry / s): the scale is inverse to the dual norm, up to rounding
-    scale = min(1.0, total / _alpha_max(V, entry / total, dual, positive))
+    scale = _as_in(V, min(1.0, total / _alpha_max(V, entry / total, dual, positive)))
     step = eps
     while _exceeds(V, scale, entry, row, dual, positive):
-        scale *= 1.0 - step
+        scale = _as_in(V, scale * (1.0 - step))
         step *= 2.0
     return scale
+
+
+@njit(cache=True)
+def _as_in(V, number):
+    """A number rounded to the dtype of V, as it will be when V is multiplied with it."""
+    one = np.empty(1, dtype=V.dtype)
+    one[0] = number
+    return float(one[0])
 
 
 @njit(cache=True)

@@ -13,6 +13,7 @@
 #define INLINE __device__ __forceinline__
 #define INLINE_MEMBER __device__ __forceinline__
 #define TOGETHER() __syncwarp()
+#define HUGE_NUMBER __longlong_as_double(0x7ff0000000000000LL)  // infinity, which NVRTC has no name for
 INLINE double swapped(double x, int distance) { return __shfl_xor_sync(0xffffffffu, x, distance); }
 #else
 #include <cmath>
@@ -26,10 +27,9 @@ using std::isinf; using std::log; using std::pow; using std::sqrt;
 #define INLINE static inline
 #define INLINE_MEMBER inline
 #define TOGETHER()
+#define HUGE_NUMBER HUGE_VAL
 INLINE double swapped(double x, int) { return x; }
 #endif
-
-#define HUGE_NUMBER (1e308 * 10.0)  // infinity, which NVRTC has no name for
 
 // NaN stays NaN, whichever of the two it is
 INLINE double larger(double a, double b) { return a > b || a != a ? a : b; }
