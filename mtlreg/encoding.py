@@ -206,11 +206,9 @@ class Encoding:
         if self.free is not None:
             total = sum(blocks)
             Z = self.problem.null.Z if Z is None else Z  # a problem in moments has none of its own
-            Z = (
-                to_host(Z)
-                if design.centre is None
-                else to_host(Z) - to_host(design.shift(design.namespace.asarray(total)))
-            )
+            Z = to_host(Z)
+            if design.centre is not None:
+                Z = Z - to_host(design.shift(design.namespace.asarray(total)))
             intercept, coef = self.free.decode(Z)
             intercept = self._centred(intercept + self._offsets)
             if coef.size:

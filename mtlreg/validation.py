@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_array, validate_data
 from mtlreg.data._labels import infer_dtype, label_matrix
 from mtlreg.data._split import split_task_column
 from mtlreg.data._tables import as_table, kind, take_rows
+from mtlreg.data._tables import to_numpy as to_host
 
 __all__ = [
     "Table",
@@ -318,11 +319,6 @@ def as_float_array(a, name):
     if np.isnan(values).any():
         raise ValueError(f"{name} contains NaN.")
     return values
-
-
-def to_host(a):
-    """An array of any library, or what NumPy makes one of, as one of NumPy."""
-    return a.get() if kind(a) == "array" and hasattr(a, "get") else np.asarray(a)
 
 
 def host_dtype(X):

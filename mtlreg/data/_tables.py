@@ -64,10 +64,10 @@ def get_column(X, position: int):
 
 
 def to_numpy(column) -> np.ndarray:
-    """A series or an array of any namespace as a NumPy array."""
+    """A series, an array of any namespace, or what NumPy makes one of, as a NumPy array."""
     if hasattr(column, "to_numpy"):
         return column.to_numpy()
-    return column.get() if hasattr(column, "get") else np.asarray(column)
+    return column.get() if kind(column) == "array" and hasattr(column, "get") else np.asarray(column)
 
 
 def drop_column(X, position: int):

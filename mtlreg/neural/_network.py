@@ -197,7 +197,7 @@ class Network:
         for m in range(1, len(self.head_sizes) + 1):
             Z = self._unit(variables, f"{name}.{m}", Z, record, rng, seen.mine)
             inputs.append(Z)
-        record["heads"][group.layer] = inputs
+        record["heads"][group.layer] = inputs, seen
         V, b = variables[f"{name}.weight"], variables[f"{name}.bias"]
         if Z.ndim == 2:
             return affine(Z, V, b)
@@ -251,14 +251,13 @@ class Network:
 
     def _head_gradients(self, variables, gradients, group, record, D):
         xp, name, slots = variables.xp, f"head{group.layer}", record["slots"]
-        inputs = record["heads"][group.layer]
+        inputs, seen = record["heads"][group.layer]
         Z, V = inputs[-1], variables[f"{name}.weight"]
         if Z.ndim == 2:
             gradients[f"{name}.weight"], gradients[f"{name}.bias"], below = affine_gradients(
                 xp, Z, V, D, group.layer > 0
             )
             return below
-        seen = group.seen(slots, self.n_tasks)
         by_column = D.T if slots is None else slots.by_column(D, seen.columns, seen.inside[seen.owner])
         by_column = by_column[:, :, None]  # (columns, B, 1)
         by_V = xp.sum(self._spread(xp, seen, Z) * by_column, axis=1)
@@ -281,6 +280,6 @@ class Network:
         slots = record["slots"]
         if below.ndim == 3:
             n_tasks = self.n_tasks if slots is None else len(slots.tasks)
-            below = placed(xp, below, group.seen(slots, self.n_tasks).inside, n_tasks)
+            below = placed(xp, below, record["heads"][group.layer][1].inside, n_tasks)
             below = below if slots is None or self.own else slots.scatter(below)
         return below if arrived is None else arrived + below

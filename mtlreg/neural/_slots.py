@@ -19,30 +19,29 @@ class Slots:
     Parameters
     ----------
     xp : namespace
-    task : ndarray of int (B,)
-        Of every row.
+    tasks, code, counts : ndarrays of int (P,), (B,), (P,)
+        The tasks that have a row, the position of each row's among them, and their numbers of rows; see `of`.
 
     Attributes
     ----------
     tasks : ndarray (P,)
-        Those that have a row, ascending.
+        Ascending.
     rows : ndarray (P, M)
         The row in each slot.
     """
 
     @classmethod
     def of(cls, xp, task):
-        """The slots of a batch, or None where one task has so many rows that most would be left over."""
-        tasks, counts = np.unique(task, return_counts=True)
-        return cls(xp, task) if len(tasks) * counts.max() <= MOST * len(task) else None
+        """The slots of rows of these tasks, (B,); None where one has so many that most slots would be left over."""
+        tasks, code, counts = np.unique(task, return_inverse=True, return_counts=True)
+        return cls(xp, tasks, code, counts) if len(tasks) * counts.max() <= MOST * len(task) else None
 
-    def __init__(self, xp, task):
-        self.tasks, code, counts = np.unique(task, return_inverse=True, return_counts=True)
-        order = np.argsort(code, kind="stable")
-        within = np.arange(len(task)) - np.repeat(np.cumsum(counts) - counts, counts)
+    def __init__(self, xp, tasks, code, counts):
+        self.tasks, order = tasks, np.argsort(code, kind="stable")
+        within = np.arange(len(code)) - np.repeat(np.cumsum(counts) - counts, counts)
         self.rows, self._filled = np.zeros((2, len(counts), counts.max()), dtype=np.int64)
         self.rows[code[order], within], self._filled[code[order], within] = order, 1
-        slot = np.empty(len(task), dtype=np.int64)
+        slot = np.empty(len(code), dtype=np.int64)
         slot[order] = within
         self._xp, self._slot, self._flat = xp, xp.asarray(slot), xp.asarray(code * counts.max() + slot)
 

@@ -157,6 +157,19 @@ def check_finite(value):
         )
 
 
+ADVICE = "Increase max_iter or tol, standardise the features, or give a larger alpha."
+
+
+def warn_not_reached(measure, reached, wanted, n_iter, advice):
+    """Say that a solver has stopped short of what was asked for."""
+    warnings.warn(
+        f"The {measure} reached {reached:.3g} (relative to the objective at zero), not {wanted:.3g}, after {n_iter} "
+        f"iterations. {advice}",
+        ConvergenceWarning,
+        stacklevel=_levels_above_package(),
+    )
+
+
 class _Run:
     """Certificates of one call of `solve`: the best dual point, the iterate to return, the history."""
 
@@ -194,7 +207,7 @@ class _Run:
     @property
     def advice(self):
         """What may help where the tolerance was not reached."""
-        return "Increase max_iter or tol, standardise the features, or give a larger alpha."
+        return ADVICE
 
     def certify(self, state):
         """Attach a certificate to a state and keep the state if it is the best."""
@@ -224,12 +237,7 @@ class _Run:
 
     def warn(self):
         """Say that the tolerance was not reached, and what was."""
-        warnings.warn(
-            f"The {self.measure} reached {self.residual / self.scale:.3g} (relative to the objective at zero), not "
-            f"{self.relative:.3g}, after {self.n_iter} iterations. {self.advice}",
-            ConvergenceWarning,
-            stacklevel=_levels_above_package(),
-        )
+        warn_not_reached(self.measure, self.residual / self.scale, self.relative, self.n_iter, self.advice)
 
     def solution(self, given):
         """The outcome, in the arrays of the problem that was given."""

@@ -16,11 +16,10 @@ import warnings
 
 from array_api_compat import is_numpy_array
 from scipy import sparse
-from sklearn.exceptions import ConvergenceWarning
 
 from mtlreg.designs import SharedDesign
 from mtlreg.kernels import for_array
-from mtlreg.solvers._base import Solution, check_finite
+from mtlreg.solvers._base import ADVICE, Solution, check_finite, warn_not_reached
 from mtlreg.solvers._choose import reduce
 from mtlreg.validation import free_memory, to_host
 
@@ -36,7 +35,8 @@ def handles(problem, solver, n_alphas):
     """Whether strengths are solved together: on another device, where nothing else would keep it busy."""
     design = problem.design
     elsewhere = not sparse.issparse(design.X) and not is_numpy_array(design.X)
-    return solver == "auto" and n_alphas > 1 and elsewhere and applies(problem) and reduce(problem) is problem
+    several = solver == "auto" and n_alphas > 1
+    return several and elsewhere and applies(problem) and not problem.fitted_at_zero and reduce(problem) is problem
 
 
 def applies(problem):
@@ -76,12 +76,9 @@ def solve_batches(problem, grid, *, tol, max_iter, verbose=0):
             if verbose:
                 print(f"[mtlreg] {solution.n_iter} iterations, gap {solution.gap:.3g}")
             if not solution.converged:
-                warnings.warn(
-                    f"The duality gap reached {solution.gap:.3g}, not {solution.tolerance:.3g}, after "
-                    f"{solution.n_iter} iterations. Increase max_iter or tol, or give larger strengths.",
-                    ConvergenceWarning,
-                    stacklevel=2,
-                )
+                scale = problem.null.value
+                reached, wanted = solution.gap / scale, solution.tolerance / scale
+                warn_not_reached("duality gap", reached, wanted, solution.n_iter, ADVICE)
         yield from solutions
         at, start = at + size, solutions[-1].x
 
