@@ -14,12 +14,14 @@ predictors: task after task, and inside a task row after row.
 from __future__ import annotations
 
 import copy
+from math import prod
 
 import numpy as np
 from array_api_compat import array_namespace, is_numpy_array
 from scipy import sparse
 
 from mtlreg.kernels import for_array
+from mtlreg.kernels.generic.stacked import Stack
 
 CHUNK = 2**18  # entries of X worked on together
 LARGE_CHUNK = 2**27  # the same on a GPU, where a call costs as much as 10^5 entries
@@ -232,7 +234,7 @@ class SharedDesign(Design):
         return A.T @ xp.reshape(h, (h.shape[0], -1))
 
     def pair_sums(self, A, h, segment):
-        return _pair_sums(A, array_namespace(h).reshape(h, (h.shape[0], -1)))
+        return for_array(h).pair_sums(A, array_namespace(h).reshape(h, (h.shape[0], -1)))
 
     def coefficient_columns(self, segment):
         return segment.columns
@@ -251,65 +253,17 @@ class StackedDesign(Design):
 
     def __init__(self, X, starts, widths, U=None, inverse_scale=None):
         super().__init__(X, int(sum(widths)), U, inverse_scale)
-        self.starts = [int(s) for s in starts]
-        self.widths = [int(w) for w in widths]
-        sizes = [(e - s) * w for s, e, w in zip(self.starts, self.starts[1:], self.widths, strict=False)]
-        self.offsets = [0, *np.cumsum(sizes).tolist()]
-        self.columns = [0, *np.cumsum(self.widths).tolist()]
-        self._derive()
+        self.stack = Stack(starts, widths, X)
+        self.starts, self.widths = self.stack.starts, self.stack.widths
 
     def _derive(self):
-        self._blocks = self._split(self.X)
-        heights = {*np.diff(self.starts).tolist()}
-        self._height = heights.pop() if len(heights) == len({*self.widths}) == 1 else None
-
-    def _by_height(self, A):
-        """A as (n_tasks, rows of a task, columns), where all tasks have as many rows and columns; else None."""
-        if self._height is None or sparse.issparse(A):
-            return None
-        xp = array_namespace(A)
-        return xp.reshape(A, (len(self.widths), self._height, A.shape[1]))
-
-    def _split(self, A):
-        """The rows of each task as views."""
-        pairs = list(zip(self.starts, self.starts[1:], strict=False))
-        if not sparse.issparse(A):
-            return [A[s:e, :] for s, e in pairs]
-        A = A.tocsr()
-        blocks = []
-        for s, e in pairs:
-            lo, hi = A.indptr[s], A.indptr[e]
-            arrays = (A.data[lo:hi], A.indices[lo:hi], A.indptr[s : e + 1] - lo)
-            blocks.append(sparse.csr_array(arrays, shape=(e - s, A.shape[1]), copy=False))
-        return blocks
-
-    def _tasks_of(self, A):
-        return self._blocks if A is self.X else self._split(A)
+        self.stack = self.stack.around(self.X)
 
     def apply(self, A, W):
-        xp = array_namespace(W)
-        blocks = self._by_height(A)
-        if blocks is not None:
-            by_task = xp.permute_dims(xp.reshape(W, (W.shape[0], len(self.widths), -1)), (1, 0, 2))
-            return xp.reshape(blocks @ by_task, (-1,))
-        parts = [
-            xp.reshape(block @ W[:, c:d], (-1,))
-            for block, c, d in zip(self._tasks_of(A), self.columns, self.columns[1:], strict=False)
-        ]
-        return xp.concat(parts)
+        return for_array(W).stacked_product(self.stack, A, W)
 
     def adjoint(self, A, R):
-        xp = array_namespace(R)
-        blocks = self._by_height(A)
-        if blocks is not None:
-            by_task = xp.reshape(R, (len(self.widths), self._height, -1))
-            sums = xp.permute_dims(blocks, (0, 2, 1)) @ by_task
-            return xp.reshape(xp.permute_dims(sums, (1, 0, 2)), (A.shape[1], -1))
-        parts = [
-            block.T @ xp.reshape(R[s:e], (-1, w))
-            for block, s, e, w in zip(self._tasks_of(A), self.offsets, self.offsets[1:], self.widths, strict=False)
-        ]
-        return xp.concat(parts, axis=1)
+        return for_array(R).stacked_adjoint(self.stack, A, R)
 
     def rows_to_columns(self, u):
         if self.n_columns == len(self.widths):
@@ -318,36 +272,21 @@ class StackedDesign(Design):
         return xp.take(u, xp.asarray(np.repeat(np.arange(self.n_rows), np.repeat(self.widths, np.diff(self.starts)))))
 
     def group_sums(self, A, h, segment):
-        return self._by_task(lambda rows, block: rows.T @ block, A, h, segment)
+        return for_array(h).stacked_adjoint(*self._of_segment(A, h, segment))
 
     def pair_sums(self, A, h, segment):
-        return self._by_task(_pair_sums, A, h, segment)
+        return for_array(h).stacked_pair_sums(*self._of_segment(A, h, segment))
 
-    def _by_task(self, function, A, h, segment):
-        xp = array_namespace(h)
-        parts, at = [], 0
-        for t in range(segment.tasks.start, segment.tasks.stop):
-            n_rows = self.starts[t + 1] - self.starts[t]
-            size = n_rows * self.widths[t] // segment.n_columns
-            block = xp.reshape(h[at : at + size, ...], (n_rows, -1))
-            parts.append(function(A[self.starts[t] : self.starts[t + 1], :], block))
-            at += size
-        return xp.concat(parts, axis=1)
+    def _of_segment(self, A, h, segment):
+        """Where a segment's tasks lie, A's rows of these, and h flat."""
+        tasks = segment.tasks
+        part = self.stack.part(tasks, segment.n_columns, prod(h.shape[1:]))
+        rows = A[self.starts[tasks.start] : self.starts[tasks.stop], :]
+        return part, rows, array_namespace(h).reshape(h, (-1,))
 
     def coefficient_columns(self, segment):
-        return slice(self.columns[segment.tasks.start], self.columns[segment.tasks.stop])
-
-
-def _pair_sums(A, h):
-    """``sum_i A_ia A_ib h_ic`` as (k^2, columns of h), a chunk of rows at a time."""
-    xp = array_namespace(h)
-    k = A.shape[1]
-    total = xp.zeros((k * k, h.shape[1]), dtype=h.dtype)
-    for rows in row_chunks(A.shape[0], k * k):
-        block = A[rows, :]
-        pairs = xp.reshape(block[:, :, None] * block[:, None, :], (block.shape[0], k * k))
-        total = total + pairs.T @ h[rows, :]
-    return total
+        columns = self.stack.columns
+        return slice(columns[segment.tasks.start], columns[segment.tasks.stop])
 
 
 def inside_span(squares, raw):

@@ -40,6 +40,7 @@ def launch(file, kernel, dtype, n_rows, arguments, lanes=_launch.LANES):
     function.restype = None
     for a in arguments:
         assert not isinstance(a, np.ndarray) or a.flags.c_contiguous
+    arguments = _launch.plain(arguments)
     function(
         *(a.ctypes.data_as(ctypes.c_void_p) if isinstance(a, np.ndarray) else TYPES[type(a)](a) for a in arguments)
     )
@@ -47,6 +48,10 @@ def launch(file, kernel, dtype, n_rows, arguments, lanes=_launch.LANES):
 
 class OnHost:
     """`mtlreg.kernels.gpu`, with its kernels called here."""
+
+    def array(self, a):
+        """An array as the kernels take it."""
+        return a
 
     def __getattr__(self, name):
         function = getattr(gpu, name)
@@ -59,13 +64,17 @@ class OnHost:
 
 
 class OnGPU:
-    """`mtlreg.kernels.gpu`, with arrays taken to the GPU and back."""
+    """`mtlreg.kernels.gpu`, with arrays taken to the GPU and back: the first argument, the others by `array`."""
+
+    def array(self, a):
+        """An array as the kernels take it."""
+        return cupy_or_skip().asarray(a)
 
     def __getattr__(self, name):
         function = getattr(gpu, name)
 
         def called(V, *arguments, **settings):
-            result = function(cupy_or_skip().asarray(V), *arguments, **settings)
+            result = function(self.array(V) if isinstance(V, np.ndarray) else V, *arguments, **settings)
             return result.get() if hasattr(result, "get") else result
 
         return called

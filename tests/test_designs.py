@@ -190,8 +190,9 @@ def test_columns_in_the_span_of_u_count_as_zero():
 
 def test_rows_of_tasks_are_views_and_sparse_x_stays_sparse():
     dense = make("stacked")
-    assert all(np.shares_memory(block, dense.X) for block in dense._blocks)
-    assert all(sparse.issparse(block) for block in make("stacked", "csr")._blocks)
+    assert all(np.shares_memory(block, dense.X) for block in dense.stack.blocks(dense.X))
+    design = make("stacked", "csr")
+    assert all(sparse.issparse(block) for block in design.stack.blocks(design.X))
 
 
 @pytest.mark.parametrize(

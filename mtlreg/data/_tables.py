@@ -28,6 +28,17 @@ def kind(X) -> str | None:
     return "array" if is_array_api_obj(X) else None
 
 
+def is_sparse(X) -> bool:
+    """Whether X is a sparse matrix, of SciPy on the host or of cupyx on a GPU."""
+    return sparse.issparse(X) or is_device_sparse(X)
+
+
+def is_device_sparse(X) -> bool:
+    """Whether X is a sparse matrix on a GPU: it can only be one once its library is loaded."""
+    library = sys.modules.get("cupyx.scipy.sparse")
+    return library is not None and library.issparse(X)
+
+
 def as_table(X, name="X"):
     """X as one of the known containers, with exactly two dimensions."""
     container = kind(X)

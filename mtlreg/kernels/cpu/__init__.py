@@ -6,5 +6,6 @@ from mtlreg.kernels.cpu.groups import *  # noqa: F403
 from mtlreg.kernels.cpu.rows import *  # noqa: F403
 from mtlreg.kernels.cpu.select import *  # noqa: F403
 from mtlreg.kernels.cpu.spectral import *  # noqa: F403
+from mtlreg.kernels.cpu.stacked import *  # noqa: F403
 from mtlreg.kernels.cpu.task_rows import *  # noqa: F403
 from mtlreg.kernels.cpu.weighted import *  # noqa: F403

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["FILES", "launch", "source"]
+__all__ = ["FILES", "launch", "plain", "source", "strided"]
 
-FILES = ("fuse", "groups", "rows")
+FILES = ("fuse", "groups", "rows", "stacked")
 THREADS = 128  # of a block
 BLOCKS = 2**16  # at most; threads go on to further rows
 LANES = 32  # threads of a warp
@@ -24,6 +24,18 @@ def source(name):
     return "\n".join((here / file).read_text() for file in ("common.cuh", f"{name}.cu"))
 
 
+class Strided:
+    """A matrix that a kernel reads by its strides: what it is given need not be contiguous."""
+
+    def __init__(self, array):
+        self.array = array
+
+
+def strided(A):
+    """A matrix as three arguments: the first entry, and the steps down and across, in entries."""
+    return [Strided(A), *(np.int64(step // A.itemsize) for step in A.strides)]
+
+
 def launch(file, kernel, dtype, n_rows, arguments, lanes=LANES):
     """Run a kernel over rows, ``lanes`` threads for each: 32 or 1, as the kernel is written.
 
@@ -33,14 +45,19 @@ def launch(file, kernel, dtype, n_rows, arguments, lanes=LANES):
     dtype : dtype
         float32 or float64: of the arrays that have the kernel's own type.
     n_rows : int
-    arguments : sequence of arrays and NumPy scalars
+    arguments : sequence of contiguous arrays, `strided` ones and NumPy scalars
     lanes : int
     """
     import cupy
 
     name = f"{kernel}_{'float' if dtype == np.float32 else 'double'}"
     blocks = min(-(-n_rows * lanes // THREADS), BLOCKS)
-    _module(file, cupy.cuda.Device().id).get_function(name)((blocks,), (THREADS,), tuple(arguments))
+    _module(file, cupy.cuda.Device().id).get_function(name)((blocks,), (THREADS,), tuple(plain(arguments)))
+
+
+def plain(arguments):
+    """Arguments as CuPy takes them, which passes an array's first entry."""
+    return [a.array if isinstance(a, Strided) else a for a in arguments]
 
 
 @cache
