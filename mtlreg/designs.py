@@ -18,8 +18,8 @@ from math import prod
 
 import numpy as np
 from array_api_compat import array_namespace, is_numpy_array
-from scipy import sparse
 
+from mtlreg.data._tables import is_device_sparse, is_sparse, namespace_of
 from mtlreg.kernels import for_array
 from mtlreg.kernels.generic.stacked import Stack
 
@@ -108,8 +108,8 @@ class Design:
 
     @property
     def namespace(self):
-        """The array namespace of predictors and coefficients (NumPy for SciPy sparse X)."""
-        return np if sparse.issparse(self.X) else array_namespace(self.X)
+        """The array namespace of predictors and coefficients."""
+        return namespace_of(self.X)
 
     def matvec(self, W):
         """Predictors of the coefficients W, without the part of the free directions."""
@@ -121,6 +121,8 @@ class Design:
 
     def apply_rows(self, W):
         """``X W``, with a product over the non-zero rows of W only where these are few."""
+        if is_device_sparse(self.X):  # whose columns take longer to gather than to multiply
+            return self.apply(self.X, W)
         xp = array_namespace(W)
         active = for_array(W).active_rows(W)
         if active.shape[0] > FEW * W.shape[0]:
@@ -131,7 +133,7 @@ class Design:
 
     def gather(self, features):
         """These columns of X, gathered."""
-        if sparse.issparse(self.X) or is_numpy_array(self.X):
+        if is_sparse(self.X) or is_numpy_array(self.X):
             return self.X[:, features]  # np.take would first copy all of an X that is not C-contiguous
         return self.namespace.take(self.X, features, axis=1)
 
@@ -171,8 +173,7 @@ class Design:
     def square_sums(self, weights):
         """``sum_i weights_i x_ij^2`` of the scaled, residualised columns: (n_features, 1 or n_columns)."""
         xp = self.namespace
-        squares = self.X.multiply(self.X).tocsr() if sparse.issparse(self.X) else self.X**2
-        sums = self.adjoint(squares, weights)
+        sums = self.adjoint(self._squares(), weights)
         raw = sums
         if self.centre is not None:
             gram_u = xp.permute_dims(self.free_gram(weights), (1, 2, 0))  # (k, k, columns)
@@ -182,6 +183,13 @@ class Design:
         # what is left of a column inside the span of U is rounding, not signal
         sums = xp.where(sums > 64 * xp.finfo(self.dtype).eps * raw, sums, xp.zeros_like(sums))
         return sums if self.inverse_scale is None else sums * self.inverse_scale**2
+
+    def _squares(self):
+        """The squares of X's entries."""
+        if not is_sparse(self.X):
+            return self.X**2
+        rows = self.X.tocsr()  # the only format that cupyx multiplies
+        return rows.multiply(rows)
 
     def restrict(self, features):
         """The same design with only these features (an index array); the chosen columns are gathered."""

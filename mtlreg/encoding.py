@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
-from scipy import sparse
 
 from mtlreg.designs import SharedDesign, StackedDesign
 from mtlreg.losses import Loss, Softmax
@@ -19,7 +18,7 @@ from mtlreg.penalties._columns import SortedColumns, shown_labels
 from mtlreg.problem import Problem
 from mtlreg.scaling import free_columns, inverse_scales, read_feature_weights
 from mtlreg.task_losses import Segment, TaskLosses
-from mtlreg.validation import as_float_array, host_dtype, relative_weights, spread_by_task, to_host
+from mtlreg.validation import as_float_array, host_dtype, namespace_of, relative_weights, spread_by_task, to_host
 
 __all__ = ["Encoding", "Target", "class_targets", "class_weights", "encode", "number_targets"]
 
@@ -276,7 +275,7 @@ def encode(table, targets, penalty, *, fit_intercept, standardize, task_weight, 
 
 def _design(table, widths, free, inverse):
     U = None if free is None else free.U
-    xp = np if sparse.issparse(table.X) else _namespace(table.X)
+    xp = namespace_of(table.X)
     inverse = None if inverse is None else xp.asarray(inverse.astype(table.dtype))
     if table.stacked:
         return StackedDesign(table.X, table.starts, widths, U, inverse)
@@ -361,9 +360,3 @@ def _check_attained(problem, table, targets):
         f"Task {target.task!r} has no minimum: its classes are separated by unpenalised columns. Give alpha > 0 (or "
         "alpha_ridge > 0) and positive feature_weights."
     )
-
-
-def _namespace(X):
-    from array_api_compat import array_namespace
-
-    return array_namespace(X)

@@ -12,8 +12,9 @@ import numpy as np
 from array_api_compat import array_namespace, is_numpy_array
 from scipy import linalg, sparse
 
+from mtlreg.data._tables import is_device_sparse
 from mtlreg.designs import row_chunks
-from mtlreg.validation import as_float_array, host_dtype, to_host
+from mtlreg.validation import as_float_array, host_dtype, is_sparse, namespace_of, to_host
 
 __all__ = [
     "FreeColumns",
@@ -45,24 +46,25 @@ def read_feature_weights(feature_weights, n_features):
 def inverse_scales(table, widths, f, standardize):
     """``1 / (std f)`` as (p, 1) or (p, n_columns) on the host, None where all are 1."""
     inverse = np.where(f > 0, 1 / np.where(f > 0, f, 1), 0)[:, None]
+    X = _counted(table.X) if standardize else table.X
     if standardize == "per_task":
         stds = []
         for t in range(len(table.tasks)):
             if table.stacked:
                 s, e = table.starts[t], table.starts[t + 1]
-                stds.append(moments(table.X, table.weights, s, e)[1])
+                stds.append(moments(X, table.weights, s, e)[1])
             else:
-                stds.append(moments(table.X, table.weights[:, min(t, table.weights.shape[1] - 1)])[1])
+                stds.append(moments(X, table.weights[:, min(t, table.weights.shape[1] - 1)])[1])
         inverse = inverse / np.repeat(np.stack(stds, axis=1), widths, axis=1)
     elif standardize:
         totals = table.weights if table.stacked else table.weights.sum(axis=1)
-        inverse = inverse / moments(table.X, totals)[1][:, None]
+        inverse = inverse / moments(X, totals)[1][:, None]
     return None if (inverse == 1).all() else inverse
 
 
 def moments(X, weights, start=0, stop=None):
     """Weighted mean and standard deviation (ddof 0; 1 for a constant column) of the columns of ``X[start:stop]``."""
-    stop = X.shape[0] if stop is None else stop
+    X, stop = _counted(X), X.shape[0] if stop is None else stop
     weights = np.asarray(weights, dtype=np.float64)
     total = weights[start:stop].sum()
     chunks = row_chunks(stop, X.shape[1], start)
@@ -76,6 +78,11 @@ def moments(X, weights, start=0, stop=None):
     std = np.sqrt(variance / total)
     eps = np.finfo(np.float32 if host_dtype(X) == np.float32 else np.float64).eps
     return mean, np.where(std > 10 * eps * np.abs(mean), std, 1.0)
+
+
+def _counted(X):
+    """X, on the host if it is sparse: its stored entries are counted there."""
+    return to_host(X) if is_device_sparse(X) else X
 
 
 def _weighted_sum(X, w):
@@ -157,7 +164,7 @@ def free_columns(table, f, widths, intercept, all_free):
     features = features[f[features] < np.inf]
     if not intercept and not features.size:
         return None
-    xp = np if sparse.issparse(X) else array_namespace(X)
+    xp = namespace_of(X)
     A, mean, std = _columns(X, features, intercept)
     if A.shape[1] == 1 and intercept:
         R = inverse = np.ones((1, 1, 1))
@@ -213,7 +220,7 @@ def orthonormal(blocks, noise):
 
 def dense_columns(X, features):
     """Some columns of X, dense."""
-    if sparse.issparse(X):
+    if is_sparse(X):
         return X[:, features].toarray()
     if is_numpy_array(X):  # np.take would first copy all of an X that is not C-contiguous
         return X[:, features]

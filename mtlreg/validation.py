@@ -12,14 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from array_api_compat import array_namespace, is_cupy_array
 from array_api_compat import device as device_of
-from scipy import sparse
 from sklearn import get_config
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import check_array, validate_data
 
 from mtlreg.data._labels import infer_dtype, label_matrix
 from mtlreg.data._split import split_task_column
-from mtlreg.data._tables import as_table, kind, take_rows
+from mtlreg.data._tables import as_table, is_device_sparse, is_sparse, kind, namespace_of, take_rows
 from mtlreg.data._tables import to_numpy as to_host
 
 __all__ = [
@@ -27,7 +26,9 @@ __all__ = [
     "as_float_array",
     "free_memory",
     "host_dtype",
+    "is_sparse",
     "like",
+    "namespace_of",
     "read_features",
     "read_table",
     "relative_weights",
@@ -101,6 +102,8 @@ def read_features(estimator, X, *, reset):
     """
     if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
         raise ValueError("Input X has masked values, which would be taken as they are: impute them first.")
+    if is_device_sparse(X):
+        raise TypeError("X is sparse, of cupyx, which scikit-learn cannot check: give X.get() and device='cuda'.")
     if estimator.task_feature is None:
         X = validate_data(estimator, X, reset=reset, **_matrix_rules(X))
         return X, None, None
@@ -139,7 +142,7 @@ def read_table(estimator, X, y, sample_weight, *, numeric):
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
     X, tasks, position = read_features(estimator, X, reset=True)
-    if sparse.issparse(y):
+    if is_sparse(y):
         raise TypeError(f"{name}: sparse y is not supported; give a dense array, NaN where a label is missing.")
     if getattr(y, "ndim", 2) == 0:
         raise ValueError("y should be a 1d array, got a scalar.")
@@ -323,9 +326,9 @@ def as_float_array(a, name):
 
 def host_dtype(X):
     """float32 or float64 of NumPy, as X has it."""
-    if kind(X) != "array":
+    if kind(X) != "array" and not is_device_sparse(X):
         return X.dtype
-    return np.dtype(np.float32 if X.dtype == array_namespace(X).float32 else np.float64)
+    return np.dtype(np.float32 if X.dtype == namespace_of(X).float32 else np.float64)
 
 
 def like(result, X):
@@ -353,19 +356,17 @@ def free_memory(X):
 def to_device(X, device):
     """X on the device a parameter names: where it is for "auto", on the host for "cpu", copied to the GPU for "cuda".
 
+    Sparse X keeps its format, CSR or CSC.
+
     Raises
     ------
     ValueError
-        There is no CuPy or no CUDA device.
-    TypeError
-        X is sparse and should go to the GPU.
+        There is no CuPy or no CUDA device, or X has more stored entries than cuSPARSE's indices count.
     """
     if device == "auto":
         return X
     if device == "cpu":
         return to_host(X) if kind(X) == "array" else X
-    if sparse.issparse(X):
-        raise TypeError("device='cuda' takes dense X only: give X.toarray(), or device='cpu'.")
     try:
         import cupy
 
@@ -375,4 +376,12 @@ def to_device(X, device):
             f"device='cuda' needs CuPy and a CUDA device ({error}): install the extra with "
             "pip install 'mtlreg[gpu]', or give device='auto'."
         ) from None
-    return cupy.asarray(X)
+    return _to_device_sparse(X) if is_sparse(X) else cupy.asarray(X)
+
+
+def _to_device_sparse(X):
+    from cupyx.scipy import sparse as on_device
+
+    if X.nnz > np.iinfo(np.int32).max:
+        raise ValueError(f"device='cuda' takes fewer than 2^31 stored entries of a sparse X, which has {X.nnz}.")
+    return (on_device.csr_matrix if X.format == "csr" else on_device.csc_matrix)(X)

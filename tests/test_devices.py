@@ -1,7 +1,5 @@
 """Estimators on arrays of another library, CuPy's and those of its stand-in. Arrays in, arrays of the kind out."""
 
-import sys
-
 import array_api_strict
 import numpy as np
 import pytest
@@ -9,6 +7,7 @@ from cuda import cupy_or_skip, has_gpu
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from stand_in import refuse_conversion
 
 import mtlreg
 from mtlreg import (
@@ -66,31 +65,6 @@ def xp(request, monkeypatch):
         refuse_conversion(monkeypatch)
     with config_context(array_api_dispatch=True):
         yield array_api_strict if request.param == "array_api_strict" else cupy_or_skip()
-
-
-def refuse_conversion(monkeypatch):
-    """Make arrays of the stand-in as unwilling as CuPy's: ``get()`` is the only way to NumPy."""
-    array = type(array_api_strict.asarray(0.0))
-    convert = array.__array__
-
-    def unless_its_own(self, dtype=None, copy=None):
-        if "array_api_strict" in sys._getframe(1).f_code.co_filename:
-            return convert(self, dtype, copy=copy)
-        raise TypeError("Implicit conversion to a NumPy array is not allowed.")
-
-    def mixed(self, ufunc, method, *inputs, **settings):
-        if all(a is self or isinstance(a, np.generic | int | float) for a in inputs) and method == "__call__":
-            return NotImplemented
-        raise TypeError(f"Unsupported type numpy.ndarray in {ufunc}.")
-
-    def no_buffer(self, flags):
-        raise TypeError("no buffer")
-
-    monkeypatch.setattr(array, "get", lambda self: np.array(self._array), raising=False)
-    monkeypatch.setattr(array, "__array__", unless_its_own)
-    monkeypatch.setattr(array, "__array_ufunc__", mixed, raising=False)
-    if hasattr(array, "__buffer__"):
-        monkeypatch.setattr(array, "__buffer__", no_buffer)
 
 
 @pytest.fixture

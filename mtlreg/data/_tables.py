@@ -34,9 +34,14 @@ def is_sparse(X) -> bool:
 
 
 def is_device_sparse(X) -> bool:
-    """Whether X is a sparse matrix on a GPU: it can only be one once its library is loaded."""
+    """Whether X is a sparse matrix on a GPU, which it can only be once cupyx is loaded."""
     library = sys.modules.get("cupyx.scipy.sparse")
     return library is not None and library.issparse(X)
+
+
+def namespace_of(X):
+    """The array namespace of what X is multiplied with: NumPy for SciPy's sparse matrices, CuPy for cupyx's."""
+    return np if sparse.issparse(X) else array_namespace(X.data if is_device_sparse(X) else X)
 
 
 def as_table(X, name="X"):
@@ -75,10 +80,11 @@ def get_column(X, position: int):
 
 
 def to_numpy(column) -> np.ndarray:
-    """A series, an array of any namespace, or what NumPy makes one of, as a NumPy array."""
+    """A series, an array of any namespace, or what NumPy makes one of, as a NumPy array; cupyx's sparse as SciPy's."""
     if hasattr(column, "to_numpy"):
         return column.to_numpy()
-    return column.get() if kind(column) == "array" and hasattr(column, "get") else np.asarray(column)
+    elsewhere = kind(column) == "array" and hasattr(column, "get") or is_device_sparse(column)
+    return column.get() if elsewhere else np.asarray(column)
 
 
 def drop_column(X, position: int):

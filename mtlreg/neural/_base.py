@@ -7,8 +7,6 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
-from array_api_compat import array_namespace
-from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -39,7 +37,7 @@ from mtlreg.neural._split import held_out
 from mtlreg.neural._training import CHUNK, Progress, Training
 from mtlreg.neural._variables import Variables
 from mtlreg.scaling import moments
-from mtlreg.validation import read_features, to_device, to_host
+from mtlreg.validation import is_sparse, namespace_of, read_features, to_device, to_host
 
 __all__ = ["SharedLayerBase"]
 
@@ -250,7 +248,7 @@ class SharedLayerBase(TaskModel):
     def _problem(self, model, table, targets):
         """The rows and what is to be made small on them."""
         network, tasks = model["_network"], np.array([target.task for target in targets])
-        xp = np if sparse.issparse(table.X) else array_namespace(table.X)
+        xp = namespace_of(table.X)
         rows = Rows(table, targets, xp, model["_shift"], model["_scale"])
         columns = [(target.task, c) for target in targets for c in target.column_classes]
         objective = Objective(
@@ -309,8 +307,8 @@ class SharedLayerBase(TaskModel):
         """
         check_is_fitted(self)
         X, tasks, _ = read_features(self, X, reset=False)
-        X = X.tocsr() if sparse.issparse(X) else X
-        xp = np if sparse.issparse(X) else array_namespace(X)
+        X = X.tocsr() if is_sparse(X) else X
+        xp = namespace_of(X)
         variables = self._variables if xp is self._variables.xp else _moved(self._variables, xp)
         shift, scale = (None if a is None else xp.asarray(a, dtype=X.dtype) for a in (self._shift, self._scale))
         codes = None if tasks is None else self._task_codes(tasks)

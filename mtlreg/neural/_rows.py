@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
 
 from mtlreg.task_losses import Segment, TaskLosses
+from mtlreg.validation import is_sparse
 
 __all__ = ["Rows", "task_losses"]
 
@@ -56,7 +56,7 @@ class Rows:
 
     def __init__(self, table, targets, xp, shift=None, scale=None):
         self.xp, self.dtype, self.stacked = xp, table.X.dtype, table.stacked
-        self.X = table.X.tocsr() if sparse.issparse(table.X) else table.X
+        self.X = table.X.tocsr() if is_sparse(table.X) else table.X
         if type(self.X) is np.ndarray:  # rows are taken all the time; what is memory-mapped stays where it is
             self.X = np.ascontiguousarray(self.X)
         self.shift, self.scale = (None if a is None else xp.asarray(a, dtype=self.dtype) for a in (shift, scale))
@@ -112,5 +112,5 @@ class Rows:
 
 def scaled(xp, X, rows, shift, scale):
     """``(X[rows] - shift) * scale`` as a dense array."""
-    part = X[rows].toarray() if sparse.issparse(X) else xp.take(X, xp.asarray(rows), axis=0)
+    part = X[rows].toarray() if is_sparse(X) else xp.take(X, xp.asarray(rows), axis=0)
     return part if shift is None else (part - shift) * scale

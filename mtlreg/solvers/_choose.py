@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 from array_api_compat import is_numpy_array
-from scipy import sparse
 
 from mtlreg.designs import StackedDesign
 from mtlreg.moments import pays_by_task, reduced_problem
@@ -13,6 +12,7 @@ from mtlreg.solvers import concomitant, descent, models, newton, newton_cg, spec
 from mtlreg.solvers.fista import fista
 from mtlreg.solvers.stages import stages
 from mtlreg.solvers.working_set import working_set
+from mtlreg.validation import is_sparse
 
 __all__ = ["SOLVERS", "choose", "reduce"]
 
@@ -81,7 +81,7 @@ def reduce(problem):
     one for each task as much as p. Moments of rows on a GPU are formed there and solved on the host.
     """
     X = problem.design.X
-    if not problem.losses.quadratic or problem.penalty.null or sparse.issparse(X):
+    if not problem.losses.quadratic or problem.penalty.null or is_sparse(X):
         return problem
     stacked = isinstance(problem.design, StackedDesign)
     fewer = is_numpy_array(X) and pays_by_task(problem.design) if stacked else _fewer_shared(problem)

@@ -15,13 +15,12 @@ import copy
 import warnings
 
 from array_api_compat import is_numpy_array
-from scipy import sparse
 
 from mtlreg.designs import SharedDesign
 from mtlreg.kernels import for_array
 from mtlreg.solvers._base import ADVICE, Solution, check_finite, warn_not_reached
 from mtlreg.solvers._choose import reduce
-from mtlreg.validation import free_memory, to_host
+from mtlreg.validation import free_memory, is_sparse, to_host
 
 __all__ = ["handles", "solve_batches"]
 
@@ -34,7 +33,7 @@ ROUNDING = 64  # units in the last place, by which dual points stay inside
 def handles(problem, solver, n_alphas):
     """Whether strengths are solved together: on another device, where nothing else would keep it busy."""
     design = problem.design
-    elsewhere = not sparse.issparse(design.X) and not is_numpy_array(design.X)
+    elsewhere = not is_sparse(design.X) and not is_numpy_array(design.X)
     several = solver == "auto" and n_alphas > 1
     return several and elsewhere and applies(problem) and not problem.fitted_at_zero and reduce(problem) is problem
 

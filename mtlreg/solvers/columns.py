@@ -15,6 +15,7 @@ from mtlreg.designs import StackedDesign
 from mtlreg.kernels import for_array
 from mtlreg.solvers._base import check_finite
 from mtlreg.solvers.gram import BLOCK, FEWEST
+from mtlreg.validation import is_sparse
 
 __all__ = ["Blocks", "Columns", "has_blocks"]
 
@@ -22,7 +23,7 @@ __all__ = ["Blocks", "Columns", "has_blocks"]
 def has_blocks(problem):
     """Whether dense columns are the same for all tasks, and these enough for matrix products."""
     design = problem.design
-    return problem.one_gram and not sparse.issparse(design.X) and design.n_columns >= FEWEST
+    return problem.one_gram and not is_sparse(design.X) and design.n_columns >= FEWEST
 
 
 class Columns:
@@ -36,7 +37,7 @@ class Columns:
         weights = problem.weights
         common = stacked or weights.shape[1] == 1
         centre = design.centre
-        explicit = not sparse.issparse(design.X) and (centre is None or centre.shape[2] == 1)
+        explicit = not is_sparse(design.X) and (centre is None or centre.shape[2] == 1)
         self.root = np.sqrt(weights) if common else None
         n_columns, dtype = design.n_columns, design.dtype
         self.M = np.ones((1, n_columns), dtype) if common else np.ascontiguousarray(weights)
@@ -63,7 +64,7 @@ class Columns:
     def _store(self, X):
         p = X.shape[1]
         root = None if self.root is None else self.root.reshape(-1)
-        if sparse.issparse(X):
+        if is_sparse(X):
             X = sparse.csc_array(X, copy=True)
             X.sort_indices()
             if root is not None:
@@ -167,7 +168,7 @@ def _without_offset(design):
     Where K differs from task to task, ``X - U K`` cannot be formed; but then a large mean of X would be added to the
     residual and tracked apart, and their difference would have lost its digits.
     """
-    if sparse.issparse(design.X) or design.centre is None or design.centre.shape[2] == 1:
+    if is_sparse(design.X) or design.centre is None or design.centre.shape[2] == 1:
         return design
     common = design.centre.mean(axis=2, keepdims=True)
     shifted = copy.copy(design)

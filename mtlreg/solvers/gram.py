@@ -8,10 +8,10 @@ data; a row that stays zero costs next to nothing. For a working set with fewer 
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
 
 from mtlreg.kernels import for_array
 from mtlreg.solvers._base import check_finite
+from mtlreg.validation import is_sparse
 
 __all__ = ["Gram", "GramBlocks", "GramRows", "handles", "has_gram", "pays_in_blocks", "share", "weighted_columns"]
 
@@ -28,7 +28,7 @@ def handles(problem):
 def has_gram(problem):
     """Whether there is one Gram matrix for all tasks."""
     design = problem.design
-    return problem.one_gram and not sparse.issparse(design.X) and design.dtype == problem.xp.float64
+    return problem.one_gram and not is_sparse(design.X) and design.dtype == problem.xp.float64
 
 
 def pays_in_blocks(problem):

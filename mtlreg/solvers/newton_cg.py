@@ -15,11 +15,11 @@ from __future__ import annotations
 import copy
 
 from array_api_compat import array_namespace
-from scipy import sparse
 
 from mtlreg.designs import SharedDesign
 from mtlreg.solvers.curvature import second_derivatives
 from mtlreg.solvers.line_search import BLIND_STEPS, line_search, rounding_of
+from mtlreg.validation import is_sparse
 
 __all__ = ["Model", "conjugate_gradients", "handles", "newton_cg", "newton_steps"]
 
@@ -97,7 +97,7 @@ class Model:
         xp, design = problem.xp, problem.design
         p = design.n_features
         one_scale = design.inverse_scale is None or design.inverse_scale.shape[1] == 1
-        if isinstance(design, SharedDesign) and one_scale and not sparse.issparse(design.X) and p <= DENSE:
+        if isinstance(design, SharedDesign) and one_scale and not is_sparse(design.X) and p <= DENSE:
             gram = _mean_gram(design, xp.mean(self.h, axis=1, keepdims=True), xp)
         elif p <= PROBED:
             gram = xp.stack([self._mean_row(j, xp) for j in range(p)])

@@ -7,12 +7,12 @@ As `mtlreg.solvers.gram`, with a Gram matrix G_t for every task: a change of one
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
 
 from mtlreg.designs import StackedDesign, inside_span
 from mtlreg.kernels import for_array
 from mtlreg.solvers._base import check_finite
 from mtlreg.solvers.gram import GramRows
+from mtlreg.validation import is_sparse
 
 __all__ = ["TaskColumns", "TaskGram", "TaskGramRows", "columns", "handles", "has_gram", "share"]
 
@@ -23,7 +23,7 @@ WORTH = 1.0  # times the mean number of rows of a task: features up to which Gra
 def handles(problem):
     """Whether the problem, of squared loss and with one column a task, has dense rows of each task."""
     design = problem.design
-    return isinstance(design, StackedDesign) and not sparse.issparse(design.X)
+    return isinstance(design, StackedDesign) and not is_sparse(design.X)
 
 
 def has_gram(problem):

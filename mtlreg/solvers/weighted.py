@@ -6,12 +6,12 @@ Nothing of the columns depends on the weights; one copy serves the models of all
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
 
 from mtlreg.designs import SharedDesign, row_chunks
 from mtlreg.kernels import for_array
 from mtlreg.solvers._base import check_finite
 from mtlreg.solvers.columns import Columns
+from mtlreg.validation import is_sparse
 
 __all__ = ["Weighted", "handles", "share"]
 
@@ -21,7 +21,7 @@ def handles(problem):
     design = problem.design
     return (
         type(design) is SharedDesign
-        and not sparse.issparse(design.X)
+        and not is_sparse(design.X)
         and problem.weights.shape[1] == design.n_columns > 1
         and design.n_rows > design.n_columns
     )
