@@ -277,7 +277,11 @@ class StackedDesign(Design):
         if self.n_columns == len(self.widths):
             return u
         xp = array_namespace(u)
-        return xp.take(u, xp.asarray(np.repeat(np.arange(self.n_rows), np.repeat(self.widths, np.diff(self.starts)))))
+
+        def rows():
+            return xp.asarray(np.repeat(np.arange(self.n_rows), np.repeat(self.widths, np.diff(self.starts))))
+
+        return xp.take(u, self.stack.known("rows of predictors", rows))
 
     def group_sums(self, A, h, segment):
         return for_array(h).stacked_adjoint(*self._of_segment(A, h, segment))
