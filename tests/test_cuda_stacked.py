@@ -1,5 +1,6 @@
 """Products with rows of tasks in CUDA, and what they are made of, against the reference."""
 
+import cuda
 import numpy as np
 import pytest
 from cuda import CUDA
@@ -130,3 +131,14 @@ def test_sums_of_a_segment(kernels, segment, monkeypatch):
     design = StackedDesign(A, *layout)
     assert_allclose(design.group_sums(A, h, segment), sums, rtol=1e-13)
     assert_allclose(design.pair_sums(A, h, segment), np.concatenate(pairs, axis=1), rtol=1e-13)
+
+
+@pytest.mark.parametrize("n_tasks", [2, 50])
+def test_as_many_launches_for_many_tasks_as_for_few(n_tasks, monkeypatch):
+    launched = []
+    monkeypatch.setattr(cuda, "launch", lambda file, kernel, *rest, **settings: launched.append(kernel))
+    stack = stack_of(1 + np.arange(n_tasks), [1] * n_tasks)
+    A = np.ones((stack.starts[-1], 3))
+    cuda.on_host.stacked_product(stack, A, np.ones((3, n_tasks)))
+    cuda.on_host.stacked_adjoint(stack, A, np.ones(len(A)))
+    assert launched == ["multiply_rows", "add_pieces", "join_pieces"]
