@@ -118,7 +118,12 @@ class Design:
         return eta
 
     def apply_rows(self, W):
-        """``X W``, with a product over the non-zero rows of W only where these are few."""
+        """``X W``, with a product over the non-zero rows of W only where these are few.
+
+        Not on another device: which they are would have to be read.
+        """
+        if not is_numpy_array(W):
+            return self.apply(self.X, W)
         xp = array_namespace(W)
         active = for_array(W).active_rows(W)
         if active.shape[0] > FEW * W.shape[0]:
@@ -140,12 +145,18 @@ class Design:
             return self.centre[:, :, 0] @ scaled
         return xp.sum(self.centre * scaled[None, :, :], axis=1)
 
+    def unshift(self, S):
+        """The transpose of `shift`: ``K' S`` (n_features, n_columns)."""
+        xp = array_namespace(S)
+        if self.centre.shape[2] == 1:
+            return xp.permute_dims(self.centre[:, :, 0], (1, 0)) @ S
+        return xp.sum(self.centre * S[:, None, :], axis=0)
+
     def rmatvec(self, R):
         """The transpose of `matvec`."""
         G = self.adjoint(self.X, R)
         if self.centre is not None:
-            xp = array_namespace(G)
-            G = G - xp.sum(self.centre * self.adjoint(self.U, R)[:, None, :], axis=0)
+            G = G - self.unshift(self.adjoint(self.U, R))
         return G if self.inverse_scale is None else G * self.inverse_scale
 
     def residualise(self, weights):

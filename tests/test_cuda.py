@@ -81,3 +81,32 @@ def test_groups(kernels, dtype, scale):
     assert np.array_equal(V, kept)
     assert kernels.shrink_groups(V[:0], *arguments).shape == (0, 6)
     assert_allclose(kernels.shrink_groups(V, [0], [], []), V)
+
+
+@pytest.mark.parametrize("kernels", CUDA)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", [(0, 3), (1, 1), (7, 1), (40, 6), (3, 200), (2, 5, 6)], ids=str)
+@pytest.mark.parametrize("count", [1, 3])
+def test_steps(kernels, dtype, shape, count):
+    if shape[-1] % count:
+        pytest.skip("columns do not divide")
+    rng = np.random.default_rng(4)
+    x, previous, ahead = (rng.standard_normal(shape).astype(dtype) for _ in range(3))
+    beta, eps = rng.uniform(size=count).astype(dtype), 10 * np.finfo(dtype).eps
+    for order in ("C", "F"):
+        arrays = [np.asarray(a, order=order) for a in (x, previous, ahead)]
+        assert_allclose(
+            kernels.extrapolate(*arrays[:2], beta), generic.extrapolate(x, previous, beta), rtol=eps, atol=eps
+        )
+        assert_allclose(kernels.descend(*arrays[:2], 0.3), generic.descend(x, previous, 0.3), rtol=eps, atol=eps)
+        sums = kernels.uphill(arrays[2], *arrays[:2], count)
+        assert sums.shape == (count,)
+        assert_allclose(sums, generic.uphill(ahead, x, previous, count), atol=100 * eps * (1 + np.abs(x).sum()))
+    assert kernels.extrapolate(x, previous, beta).dtype == kernels.descend(x, x, 0.3).dtype == dtype
+
+
+@pytest.mark.parametrize("kernels", CUDA)
+def test_steps_of_flat_predictors(kernels):
+    x, previous = np.random.default_rng(0).standard_normal((2, 50))
+    beta = np.array([0.7])
+    assert_allclose(kernels.extrapolate(x, previous, beta), x + 0.7 * (x - previous), rtol=1e-14)

@@ -5,3 +5,4 @@ from mtlreg.kernels.generic.groups import *  # noqa: F403
 from mtlreg.kernels.generic.rows import *  # noqa: F403
 from mtlreg.kernels.generic.select import *  # noqa: F403
 from mtlreg.kernels.generic.spectral import *  # noqa: F403
+from mtlreg.kernels.generic.steps import *  # noqa: F403
