@@ -87,7 +87,7 @@ class MomentFolds:
         return cls(folds, columns)
 
     def score_path(self, model, grid, k, with_train):
-        """What `_score_path` of a search returns, for split k."""
+        """What `score_path` returns, for split k."""
         fold, clock = self.folds[k], time.perf_counter()
         problem, inverse = _problem(model, fold.train, self.columns)
         mean_x, mean_y = fold.train.means()

@@ -15,16 +15,17 @@ from __future__ import annotations
 import copy
 
 from mtlreg.kernels import for_array
+from mtlreg.kernels.generic.steps import by_problem
 from mtlreg.solvers._base import check_finite
 
-__all__ = ["CHECK_EVERY", "Momentum", "fista", "last_digits"]
+__all__ = ["CHECK_EVERY", "Walk", "fista", "last_digits"]
 
 CHECK_EVERY = 10
 
 
 def fista(problem, state, *, max_iter, tolerance):
     """Yield states of accelerated proximal gradient descent; ``state.n_iter`` counts proximal steps."""
-    xp, walk = problem.xp, _Walk(problem, state)
+    xp, walk = problem.xp, Walk(problem, state.x, state.Z)
     n_iter = 0
     yield state
     while True:
@@ -48,7 +49,7 @@ def last_digits(problem, state, *, max_iter, tolerance):
         yield at
 
 
-class Momentum:
+class _Momentum:
     """Nesterov's sequence for problems side by side, an entry of an array for each; nothing is read on the host."""
 
     def __init__(self, xp, count, dtype):
@@ -68,20 +69,43 @@ class Momentum:
         self.t = self.xp.take(self.t, at)
 
 
-class _Walk:
-    """Where the iteration is: x, its predictors, those before, and free coefficients."""
+class Walk:
+    """Where the iteration is: x, its predictors, those before, and free coefficients.
 
-    def __init__(self, problem, state):
-        self.problem, self.xp = problem, problem.xp
+    Parameters
+    ----------
+    problem : Problem
+    x, Z : arrays
+        Where to begin.
+    count : int, default=1
+        Number of problems that stand side by side in ``problem``.
+    lipschitz : float, default=None
+        Of the gradient; None: the problem's estimate.
+    """
+
+    def __init__(self, problem, x, Z, count=1, lipschitz=None):
+        self.problem, self.xp, self.count = problem, problem.xp, count
         self.bounded = problem.losses.smooth_bounded
         #: steps between looks at the curvature; it changes from step to step where no constant bounds it
         self.stretch = CHECK_EVERY if self.bounded and problem.separable else 1
-        self.lipschitz = max(problem.lipschitz(), float(problem.xp.finfo(problem.design.dtype).smallest_normal))
+        lipschitz = problem.lipschitz() if lipschitz is None else lipschitz
+        self.lipschitz = max(lipschitz, float(problem.xp.finfo(problem.design.dtype).smallest_normal))
         check_finite(self.lipschitz)
-        self.x = self.previous = state.x
-        self.eta = self.eta_previous = problem.predictors(state.x)
-        self.momentum = Momentum(problem.xp, 1, problem.design.dtype)
-        self.free = _free_coefficients(problem, state.Z)
+        self.x = self.previous = x
+        self.eta = self.eta_previous = problem.predictors(x)
+        self.momentum = _Momentum(problem.xp, count, problem.design.dtype)
+        self.free = _free_coefficients(problem, Z, count)
+
+    def keep(self, which, problem):
+        """Go on with some of the problems, given their positions and the problem of these."""
+        at = self.xp.asarray(which, dtype=self.xp.int64)
+        width = self.x.shape[-1] // self.count
+        columns = self.xp.reshape(at[:, None] * width + self.xp.arange(width), (-1,))
+        self.problem, self.count = problem, len(which)
+        for name in ("x", "previous", "eta", "eta_previous"):
+            setattr(self, name, self.xp.take(getattr(self, name), columns, axis=-1))
+        self.momentum.keep(at)
+        self.free.keep(columns, problem, self.count)
 
     def advance(self, count):
         """Take some steps, or raise the curvature where the model fails."""
@@ -108,7 +132,7 @@ class _Walk:
         self.x = problem.proximable.prox(kernels.descend(self.ahead, G, 1.0 / curvature), 1.0 / curvature)
         self.eta = problem.predictors(self.x)
         # the momentum points uphill: forget it
-        uphill = curvature * kernels.uphill(self.ahead, self.x, self.previous, 1) + self.free.uphill
+        uphill = curvature * kernels.uphill(self.ahead, self.x, self.previous, self.count) + self.free.uphill
         self.restarted = uphill > 0
         self.momentum.forget(self.restarted)
 
@@ -133,12 +157,12 @@ class _Walk:
         return float(self.xp.sum(a, dtype=self.xp.float64))
 
 
-def _free_coefficients(problem, Z):
+def _free_coefficients(problem, Z, count):
     """What follows the free coefficients: none or known ones, else steps of their own, else exact minima."""
     if not (problem.losses.smooth_bounded and problem.separable):
         return _Minimised(problem, Z)
     known = problem.free is None or problem.losses.quadratic
-    return _Known(problem) if known else _Stepping(problem, Z)
+    return _Known(problem) if known else _Stepping(problem, Z, count)
 
 
 class _Known:
@@ -147,6 +171,10 @@ class _Known:
     uphill, point = 0.0, None
 
     def __init__(self, problem):
+        self.take(problem)
+
+    def take(self, problem):
+        """Follow a problem."""
         self.problem = problem
         self.Z = None if problem.free is None else problem.null.Z
         self.offset = None if problem.free is None else problem.free.predictor(self.Z)
@@ -157,6 +185,10 @@ class _Known:
 
     def move_to(self, Z):
         """They stay."""
+
+    def keep(self, columns, problem, count):
+        """Go on with some columns."""
+        self.take(problem)
 
 
 class _Minimised:
@@ -186,13 +218,13 @@ class _Stepping:
 
     point = None
 
-    def __init__(self, problem, Z):
-        self.problem, self.Z, self.previous, self.slope = problem, Z, Z, 0 * Z
+    def __init__(self, problem, Z, count):
+        self.problem, self.Z, self.previous, self.slope, self.count = problem, Z, Z, 0 * Z, count
 
     def advance(self, eta, beta):
         """The losses' derivative ahead at predictors ``eta`` of the penalised part; Z takes its step there."""
         free = self.problem.free
-        ahead = self.Z + beta * (self.Z - self.previous)
+        ahead = for_array(eta).extrapolate(self.Z, self.previous, beta)
         u = self.problem.derivative(eta + free.predictor(ahead))
         self.slope = free.gradient(u)
         self.previous, self.Z = self.Z, ahead + free.step(self.slope)
@@ -201,9 +233,15 @@ class _Stepping:
     @property
     def uphill(self):
         """The part of the free coefficients in the test for a restart."""
-        xp = self.problem.xp
-        return xp.sum(self.slope * (self.Z - self.previous), dtype=xp.float64)
+        products = by_problem(self.slope * (self.Z - self.previous), self.count)
+        return self.problem.xp.sum(products, axis=(0, 2), dtype=self.problem.xp.float64)
 
     def move_to(self, Z):
         """Go on from the exact minimum that a certificate has found, at the same speed."""
         self.previous, self.Z = self.previous + (Z - self.Z), Z
+
+    def keep(self, columns, problem, count):
+        """Go on with some columns."""
+        self.problem, self.count = problem, count
+        for name in ("Z", "previous", "slope"):
+            setattr(self, name, problem.xp.take(getattr(self, name), columns, axis=-1))
