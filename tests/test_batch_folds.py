@@ -8,7 +8,7 @@ from sklearn import config_context
 from sklearn.model_selection import ShuffleSplit
 
 from mtlreg import BlockSparseClassifier, BlockSparseRegressor, MultiTaskRegressor, PathSearchCV, SparseGroup, TraceNorm
-from mtlreg.model_selection import _batch_folds
+from mtlreg.model_selection import _batch_folds, _moment_folds
 
 N, P, T = 40, 30, 3
 MODELS = {
@@ -131,3 +131,17 @@ def test_data_on_the_host(called):
     columns = [search.cv_results_["mean_test_score"] for search in searches]
     np.testing.assert_allclose(*columns, rtol=1e-3)
     assert isinstance(searches[1].predict(X), np.ndarray)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_many_rows_are_searched_by_moments(xp, called, monkeypatch, missing):
+    X, Y = data(None, missing)
+    X, Y = np.tile(X[:, :6], (4, 1)), np.tile(Y, (4, 1)) + np.random.default_rng(3).standard_normal((4 * N, T))
+    scored, score = [], _moment_folds.MomentFolds.score_path
+    monkeypatch.setattr(_moment_folds.MomentFolds, "score_path", lambda *a: scored.append(1) or score(*a))
+    here, there = (
+        PathSearchCV(BlockSparseRegressor(tol=1e-10, standardize=True), alphas=5, cv=3).fit(A, B).cv_results_
+        for A, B in ((X, Y), (xp.asarray(X), xp.asarray(Y)))
+    )
+    assert len(scored) == 6 and not called
+    np.testing.assert_allclose(there["mean_test_score"], here["mean_test_score"], rtol=1e-9)
