@@ -60,6 +60,38 @@ def test_chains_in_pieces(kernels, monkeypatch):
     assert_allclose(kernels.fuse_chain(V, np.full(4, 0.2)), generic.fuse_chain(V, np.full(4, 0.2)), atol=1e-13)
 
 
+GRAPHS = {
+    "edge": (2, [(0, 1)]),
+    "triangle": (3, [(0, 1), (1, 2), (0, 2)]),
+    "star and a lone node": (6, [(0, 1), (2, 0), (0, 3), (4, 0)]),
+    "complete": (40, [(s, t) for s in range(40) for t in range(s)]),
+}
+
+
+@pytest.mark.parametrize("kernels", CUDA)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", GRAPHS)
+def test_graphs(kernels, dtype, name, monkeypatch):
+    n, edges = GRAPHS[name]
+    edges, rng = np.array(edges), np.random.default_rng(n)
+    V = rng.standard_normal((6, n)).astype(dtype)
+    V[0] = 1.5
+    V[1] *= 1e-3
+    limits = rng.uniform(0, 2 / n, len(edges))
+    limits[::4] = 0.0
+    limits[1::7] = np.inf
+    kept, tolerance = V.copy(), 1e-10 if dtype == np.float64 else 1e-6
+    wanted = generic.fuse_graph(V, edges, limits)
+    for same in (V, np.asfortranarray(V)):
+        assert_allclose(kernels.fuse_graph(same, edges, limits), wanted, atol=tolerance)
+    monkeypatch.setattr(gpu.fuse, "LARGEST", 10)
+    found = kernels.fuse_graph(V, edges, limits)
+    assert_allclose(found, wanted, atol=tolerance)
+    assert found.dtype == dtype and np.array_equal(V, kept)
+    assert kernels.fuse_graph(V[:0], edges, limits).shape == (0, n)
+    assert_allclose(kernels.fuse_graph(V, edges[:0], limits[:0]), V)
+
+
 @pytest.mark.parametrize("kernels", CUDA)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("scale", [1.0, 1e-100, 1e100])
