@@ -101,8 +101,12 @@ class OnGPU:
     def __getattr__(self, name):
         function = getattr(gpu, name)
 
-        def called(V, *arguments, **settings):
-            result = function(cupy_or_skip().asarray(V), *arguments, **settings)
+        def called(*arguments, **settings):
+            # all arrays behind a loss are data; behind the rows of a matrix only its structure follows, as it is
+            moved = 1 if isinstance(arguments[0], np.ndarray) else len(arguments)
+            xp = cupy_or_skip()
+            taken = [xp.asarray(a) if isinstance(a, np.ndarray) else a for a in arguments[:moved]]
+            result = function(*taken, *arguments[moved:], **settings)
             return result.get() if hasattr(result, "get") else result
 
         return called

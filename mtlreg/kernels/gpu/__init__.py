@@ -3,4 +3,5 @@
 from mtlreg.kernels.generic import *  # noqa: F403
 from mtlreg.kernels.gpu.fuse import *  # noqa: F403
 from mtlreg.kernels.gpu.groups import *  # noqa: F403
+from mtlreg.kernels.gpu.losses import *  # noqa: F403
 from mtlreg.kernels.gpu.rows import *  # noqa: F403
