@@ -236,9 +236,8 @@ class Poisson(Loss):
         xp = array_namespace(eta)
         some = y > 0
         d = eta - xp.log(xp.where(some, y, xp.ones_like(y)))
-        limit = exp_limit(xp, eta)
-        deviance = y * (xp.expm1(xp.clip(d, max=limit)) - d)
-        return xp.where(some, deviance, xp.exp(xp.clip(eta, max=limit)))
+        deviance = y * (xp.expm1(xp.clip(d, max=exp_limit(xp, eta))) - d)
+        return xp.where(some, deviance, self.hessian(y, eta))
 
     def gradient(self, y, eta):
         return self.hessian(y, eta) - y
@@ -317,8 +316,7 @@ def _xlogx(x):
 
 
 def exp_limit(xp, eta):
-    """The largest argument of exp for predictors of eta's dtype."""
-    # beyond this exp overflows; the huge finite value makes every line search reject the point
+    """What arguments of exp are cut off at: a huge finite value makes every line search reject the point."""
     return 0.9 * math.log(xp.finfo(eta.dtype).max)
 
 

@@ -222,14 +222,13 @@ def test_tasks_of_several_losses(kernels, flat, monkeypatch):
 
 @of_dtypes
 @of_losses
-def test_on_numpy_nothing_has_changed(loss, dtype):
-    if loss.kind == "multiclass":
-        return
+def test_on_numpy_to_the_last_bit(loss, dtype):
     y, eta, weights = random_labels(loss, (100, 7), dtype)
-    whole = slice(0, 7)
-    losses = TaskLosses([Segment(loss, 1, whole, whole, whole)])
-    for w in (weights, weights[:, :1]):
-        assert_array_equal(losses.derivative(y, eta, w), w * loss.gradient(y, eta))
-        assert losses.total(y, eta, w) == np.sum(w * loss.value(y, eta), dtype=np.float64)
-        v = dual_variables(loss, y, eta)
-        assert losses.conjugate_total(y, v, w) == np.sum(w * loss.conjugate(y, v), dtype=np.float64)
+    n_columns, labels = eta[0, 0].size, slice(0, 7)
+    losses = TaskLosses([Segment(loss, n_columns, labels, labels, slice(0, 7 * n_columns))])
+    eta = eta.reshape(100, -1)
+    v = losses.gradient(y, eta)
+    for w in (weights, weights[:, :1]) if n_columns == 1 else (weights,):
+        assert_array_equal(losses.derivative(y, eta, w), losses.expand(w) * v)
+        assert losses.total(y, eta, w) == np.sum(w * losses.value(y, eta), dtype=np.float64)
+        assert losses.conjugate_total(y, v, w) == np.sum(w * losses.conjugate(y, v), dtype=np.float64)
