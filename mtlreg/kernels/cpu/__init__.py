@@ -8,4 +8,5 @@ from mtlreg.kernels.cpu.select import *  # noqa: F403
 from mtlreg.kernels.cpu.spectral import *  # noqa: F403
 from mtlreg.kernels.cpu.task_rows import *  # noqa: F403
 from mtlreg.kernels.cpu.weighted import *  # noqa: F403
+from mtlreg.kernels.generic.losses import *  # noqa: F403
 from mtlreg.kernels.generic.steps import *  # noqa: F403

@@ -14,7 +14,7 @@ def extrapolate(x, previous, beta):
     """``x + beta (x - previous)``; see `mtlreg.kernels.generic.steps.extrapolate`."""
     xp = array_namespace(x)
     numbers = [np.int64(x.size), np.int64(max(x.shape[-1] // beta.shape[0], 1)), np.int64(beta.shape[0])]
-    return _entries("extrapolate", [x, previous, xp.astype(beta, x.dtype, copy=False)], numbers)
+    return _entries("extrapolate", [x, previous, xp.asarray(beta, dtype=x.dtype)], numbers)
 
 
 def descend(x, slope, length):
