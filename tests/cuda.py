@@ -20,6 +20,7 @@ from mtlreg.kernels.gpu import _launch
 
 TYPES = {np.float64: ctypes.c_double, np.int64: ctypes.c_longlong, np.int32: ctypes.c_int}
 WARPS = Path(__file__).with_name("warps.h")
+STEPS = ("descend", "extrapolate", "uphill")
 BLOCKS = 2  # on the host, so that warps go on to further rows
 PIPED = {"capture_output": True, "text": True}
 
@@ -102,8 +103,9 @@ class OnGPU:
         function = getattr(gpu, name)
 
         def called(*arguments, **settings):
-            # all arrays behind a loss are data; behind the rows of a matrix only its structure follows, as it is
-            moved = 1 if isinstance(arguments[0], np.ndarray) else len(arguments)
+            # all arrays of steps and behind a loss are data; behind other rows only their structure follows, as it is
+            data = name in STEPS or not isinstance(arguments[0], np.ndarray)
+            moved = len(arguments) if data else 1
             xp = cupy_or_skip()
             taken = [xp.asarray(a) if isinstance(a, np.ndarray) else a for a in arguments[:moved]]
             result = function(*taken, *arguments[moved:], **settings)
