@@ -19,7 +19,7 @@ from math import prod
 import numpy as np
 from array_api_compat import array_namespace, is_numpy_array
 
-from mtlreg.data._tables import is_device_sparse, is_sparse, namespace_of
+from mtlreg.data._tables import is_sparse, namespace_of
 from mtlreg.kernels import for_array
 from mtlreg.kernels.generic.stacked import Stack
 
@@ -120,8 +120,11 @@ class Design:
         return eta
 
     def apply_rows(self, W):
-        """``X W``, with a product over the non-zero rows of W only where these are few."""
-        if is_device_sparse(self.X):  # whose columns take longer to gather than to multiply
+        """``X W``, with a product over the non-zero rows of W only where these are few.
+
+        Not on another device: which they are would have to be read.
+        """
+        if not is_numpy_array(W):
             return self.apply(self.X, W)
         xp = array_namespace(W)
         active = for_array(W).active_rows(W)
@@ -144,12 +147,18 @@ class Design:
             return self.centre[:, :, 0] @ scaled
         return xp.sum(self.centre * scaled[None, :, :], axis=1)
 
+    def unshift(self, S):
+        """The transpose of `shift`: ``K' S`` (n_features, n_columns)."""
+        xp = array_namespace(S)
+        if self.centre.shape[2] == 1:
+            return xp.permute_dims(self.centre[:, :, 0], (1, 0)) @ S
+        return xp.sum(self.centre * S[:, None, :], axis=0)
+
     def rmatvec(self, R):
         """The transpose of `matvec`."""
         G = self.adjoint(self.X, R)
         if self.centre is not None:
-            xp = array_namespace(G)
-            G = G - xp.sum(self.centre * self.adjoint(self.U, R)[:, None, :], axis=0)
+            G = G - self.unshift(self.adjoint(self.U, R))
         return G if self.inverse_scale is None else G * self.inverse_scale
 
     def residualise(self, weights):

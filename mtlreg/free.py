@@ -51,7 +51,7 @@ class FreeDirections:
         constants = []
         for s in self.losses.segments:
             y = self.y[..., s.labels]
-            w = self.weights[..., s.labels] if self.weights.shape[-1] != 1 else self.weights
+            w = s.of_labels(self.weights)
             total = self.design.group_sums(self._ones, w * xp.ones_like(y), s)[0, :]
             mean = self.design.group_sums(self._ones, w * y, s)[0, :] / xp.where(total > 0, total, xp.ones_like(total))
             constants.append(xp.repeat(s.loss.constant(mean), s.n_columns))
@@ -185,7 +185,7 @@ class FreeDirections:
         value = xp.concat(
             [self.design.group_sums(self._ones, losses[..., s.labels], s)[0, :] for s in self.losses.segments]
         )
-        u = self._column_weights * self.losses.gradient(self.y, full)
+        u = self.losses.derivative(self.y, full, self.weights)
         gradient = self.gradient(u)
         scale = self.design.adjoint(xp.abs(self.design.U), xp.abs(u))
         excess = xp.max(xp.abs(gradient) / xp.where(scale > 0, scale, xp.ones_like(scale)), axis=0)
@@ -220,7 +220,7 @@ class FreeDirections:
         """``U' diag(weights l'') U`` of every group of a segment: (n_groups, k K, k K)."""
         y = self.y[..., segment.labels]
         h = segment.loss.hessian(y, split_columns(eta[..., segment.columns], segment.n_columns))
-        w = self.weights[..., segment.labels] if self.weights.shape[-1] != 1 else self.weights
+        w = segment.of_labels(self.weights)
         w = w[..., None, None] if segment.n_columns > 1 else w
         return self._system(w * h, segment, segment.n_columns)
 
@@ -236,7 +236,7 @@ class FreeDirections:
         if segment.loss.curvature is None:
             return None
         xp = array_namespace(self.y)
-        w = self.weights[..., segment.labels] if self.weights.shape[-1] != 1 else self.weights
+        w = segment.of_labels(self.weights)
         h = segment.loss.curvature * w * xp.ones_like(self.y[..., segment.labels])
         if segment.n_columns > 1:
             h = h[..., None, None] * xp.eye(segment.n_columns, dtype=h.dtype)

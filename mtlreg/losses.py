@@ -7,6 +7,7 @@ numbers: the target itself, 0/1 for the binary losses, 0..K-1 for `Softmax`.
 
 from __future__ import annotations
 
+import math
 import numbers
 from dataclasses import dataclass
 from typing import ClassVar
@@ -235,9 +236,8 @@ class Poisson(Loss):
         xp = array_namespace(eta)
         some = y > 0
         d = eta - xp.log(xp.where(some, y, xp.ones_like(y)))
-        limit = _exp_limit(xp, eta)
-        deviance = y * (xp.expm1(xp.clip(d, max=limit)) - d)
-        return xp.where(some, deviance, xp.exp(xp.clip(eta, max=limit)))
+        deviance = y * (xp.expm1(xp.clip(d, max=exp_limit(xp, eta))) - d)
+        return xp.where(some, deviance, self.hessian(y, eta))
 
     def gradient(self, y, eta):
         return self.hessian(y, eta) - y
@@ -248,7 +248,7 @@ class Poisson(Loss):
 
     def hessian(self, y, eta):
         xp = array_namespace(eta)
-        return xp.exp(xp.clip(eta, max=_exp_limit(xp, eta)))
+        return xp.exp(xp.clip(eta, max=exp_limit(xp, eta)))
 
     def conjugate(self, y, v):
         xp = array_namespace(v)
@@ -315,9 +315,9 @@ def _xlogx(x):
     return xp.where(positive, x * xp.log(xp.where(positive, x, xp.ones_like(x))), xp.zeros_like(x))
 
 
-def _exp_limit(xp, eta):
-    # beyond this exp overflows; the huge finite value makes every line search reject the point
-    return 0.9 * float(xp.log(xp.asarray(xp.finfo(eta.dtype).max)))
+def exp_limit(xp, eta):
+    """What arguments of exp are cut off at: a huge finite value makes every line search reject the point."""
+    return 0.9 * math.log(xp.finfo(eta.dtype).max)
 
 
 def _one_hot(xp, y, eta):

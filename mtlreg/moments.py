@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import is_numpy_array
+from array_api_compat import array_namespace, is_numpy_array
 from scipy import linalg, sparse
 
 from mtlreg.designs import ROUNDING, SharedDesign, StackedDesign, inside_span, row_chunks
@@ -73,25 +73,15 @@ class Moments:
             weights = np.where(observed, weights, 0.0)
             Y = np.where(observed, Y, 0.0)
         shift = np.asarray(X.mean(axis=0), dtype=np.float64).ravel() if shift is None else np.asarray(shift)
+        xp = np if sparse.issparse(X) else array_namespace(X)
         k, p, n_tasks = weights.shape[1], X.shape[1], Y.shape[1]
-        total = cls(
-            shift, np.zeros(k), np.zeros((k, p)), np.zeros((k, p, p)), *np.zeros((2, n_tasks)), np.zeros((p, n_tasks))
-        )
-        for rows in row_chunks(*X.shape):
+        shapes = (k,), (k, p), (k, p, p), (n_tasks,), (n_tasks,), (p, n_tasks)
+        sums, centre = [xp.zeros(shape, dtype=xp.float64) for shape in shapes], xp.asarray(shift)
+        for rows in row_chunks(*X.shape, large=not sparse.issparse(X) and not is_numpy_array(X)):
             block = X[rows, :]
-            block = (block.toarray() if sparse.issparse(block) else block).astype(np.float64) - shift
-            total._accumulate(block, Y[rows], weights[rows])
-        return total
-
-    def _accumulate(self, X, Y, weights):
-        wy = weights * Y
-        self.w += weights.sum(axis=0)
-        self.x += weights.T @ X
-        for t in range(len(self.w)):
-            self.xx[t] += (X * weights[:, t : t + 1]).T @ X
-        self.y += wy.sum(axis=0)
-        self.yy += (wy * Y).sum(axis=0)
-        self.xy += X.T @ wy
+            block = xp.astype(block.toarray() if sparse.issparse(block) else block, xp.float64) - centre
+            _accumulate(sums, block, xp.asarray(Y[rows]), xp.asarray(weights[rows]))
+        return cls(shift, *map(to_host, sums))
 
     def shifted(self, shift):
         """The same moments about another point."""
@@ -166,6 +156,19 @@ class Moments:
         if len(self.w) == 1:
             return np.einsum("jt,jt->t", coef, self.xx[0] @ coef)
         return np.einsum("jt,tjk,kt->t", coef, self.xx, coef, optimize=True)
+
+
+def _accumulate(sums, X, Y, weights):
+    """Add the moments of some rows to sums of these, on whatever device."""
+    xp, (w, x, xx, y, yy, xy) = array_namespace(X), sums
+    wy = weights * Y
+    w += xp.sum(weights, axis=0)
+    x += weights.T @ X
+    for t in range(w.shape[0]):
+        xx[t, :, :] += (X * weights[:, t : t + 1]).T @ X
+    y += xp.sum(wy, axis=0)
+    yy += xp.sum(wy * Y, axis=0)
+    xy += X.T @ wy
 
 
 def _rows_of(xx, xy):

@@ -76,7 +76,8 @@ def solve_path(problem, grid, solver, **settings):
     if grid[-1] == 0:
         raise ValueError("alphas must be > 0 on a path; fit with alpha=0 for the unpenalised model.")
     if batch.handles(problem, solver, len(grid)):
-        yield from batch.solve_batches(problem, grid.tolist(), **settings)
+        for (solution,) in batch.solve_batches([problem], grid.tolist(), **settings):
+            yield solution
         return
     before = last = None
     for alpha in grid.tolist():

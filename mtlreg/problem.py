@@ -158,12 +158,12 @@ class Problem:
             else:
                 Z, _ = self.free.solve(eta, self.free.zero if Z is None else Z)
             eta = eta + self.free.predictor(Z)
-        value = self._sum(self.weights * self.losses.value(self.y, eta)) + self.constant
+        value = self.losses.total(self.y, eta, self.weights) + self.constant
         return Point(value, Z, self.derivative(eta), eta)
 
     def derivative(self, eta):
         """Derivative of the losses by every predictor, the part of the free directions included in ``eta``."""
-        return self.column_weights * self.losses.gradient(self.y, eta)
+        return self.losses.derivative(self.y, eta, self.weights)
 
     def gradient(self, u):
         """Gradient of the losses by W."""
@@ -216,7 +216,7 @@ class Problem:
                 return False
         for shift in (-8, 8):
             near = eta * (1 + shift * float(self.xp.finfo(self.design.dtype).eps))
-            change = self._sum(self.weights * self.losses.value(self.y, near)) + self.constant - value
+            change = self.losses.total(self.y, near, self.weights) + self.constant - value
             if value <= 0 or abs(change) > 0.1 * value:
                 return True
         return False
@@ -290,8 +290,7 @@ class Problem:
         if not isfinite(self._sum(V)):
             return -float("inf")
         scale, conjugate = self.proximable.dual(V)
-        v = self.divide(scale * u)
-        value = self._sum(self.weights * self.losses.conjugate(self.y, v))
+        value = self.losses.conjugate_total(self.y, self.divide(scale * u), self.weights)
         return self.constant - value - conjugate - scale**2 * energy
 
     def _interior_dual_value(self, u, V, energy):
@@ -311,7 +310,7 @@ class Problem:
 
     def _find_null_dual(self):
         u = self._orthogonal(self.null)
-        inside = self._sum(self.weights * self.losses.conjugate(self.y, self.divide(u))) < float("inf")
+        inside = self.losses.conjugate_total(self.y, self.divide(u), self.weights) < float("inf")
         return u if inside else self._orthogonal(self.null, inside=True)
 
     def divide(self, u):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from array_api_compat import array_namespace
 
+from mtlreg.kernels import for_array
 from mtlreg.losses import Loss
 
 __all__ = ["Segment", "TaskLosses", "split_columns"]
@@ -31,6 +32,10 @@ class Segment:
     tasks: slice
     labels: slice
     columns: slice
+
+    def of_labels(self, per_label):
+        """Its part of a label array; one column that stands for all stays."""
+        return per_label if per_label.shape[-1] == 1 else per_label[..., self.labels]
 
 
 class TaskLosses:
@@ -78,6 +83,25 @@ class TaskLosses:
     def conjugate(self, y, v):
         """Conjugate of every label, shaped like ``y``; ``v`` is shaped like ``eta``."""
         return self._join(self._map("conjugate", y, v), False)
+
+    def derivative(self, y, eta, weights):
+        """`gradient` times the labels' weights, shaped like ``eta``."""
+        return self._join(self._weighted("loss_derivative", y, eta, weights), True)
+
+    def total(self, y, eta, weights):
+        """``sum_i weights_i l(y_i, eta_i)``, a float."""
+        return float(sum(self._weighted("loss_sum", y, eta, weights)))
+
+    def conjugate_total(self, y, v, weights):
+        """``sum_i weights_i l*(y_i, v_i)``, a float: inf if a ``v_i`` is outside of the conjugate's domain."""
+        return float(sum(self._weighted("conjugate_sum", y, v, weights)))
+
+    def _weighted(self, name, y, eta, weights):
+        kernel = getattr(for_array(eta), name)
+        return [
+            kernel(s.loss, y[..., s.labels], split_columns(eta[..., s.columns], s.n_columns), s.of_labels(weights))
+            for s in self.segments
+        ]
 
     def expand(self, per_label):
         """Repeat a label array over the columns of each label: shaped like ``eta``."""

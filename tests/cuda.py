@@ -1,9 +1,10 @@
-"""The CUDA kernels, called with NumPy arrays: on a GPU, where there is one, and on the host.
+"""The CUDA kernels, called with NumPy arrays: on a GPU, where there is one, and twice on the host.
 
-There their sources are compiled as C++, with warps of one lane.
+There their sources are compiled as C++: with warps of one lane, and with `warps.h`, where they have their 32.
 """
 
 import ctypes
+import re
 import shutil
 import subprocess
 import tempfile
@@ -18,36 +19,73 @@ from mtlreg.kernels import gpu
 from mtlreg.kernels.gpu import _launch
 
 TYPES = {np.float64: ctypes.c_double, np.int64: ctypes.c_longlong, np.int32: ctypes.c_int}
+WARPS = Path(__file__).with_name("warps.h")
+STEPS = ("descend", "extrapolate", "uphill")
+BLOCKS = 2  # on the host, so that warps go on to further rows
+PIPED = {"capture_output": True, "text": True}
+
+
+def kernel_names(text):
+    """The kernels of a source text, one for each type."""
+    done = subprocess.run([_compiler(), "-E", "-P", "-D__CUDACC__", "-xc++", "-"], input=text, **PIPED)
+    return re.findall(r'extern "C" __global__ void (\w+)\(', done.stdout)
+
+
+def launch_single_lanes(file, kernel, dtype, n_rows, arguments, lanes=_launch.LANES):
+    """In place of `mtlreg.kernels.gpu._launch.launch`: warps of one lane."""
+    function = getattr(_compiled(_launch.source(file)), _typed(kernel, dtype))
+    function.restype = None
+    function(*_converted(arguments))
+
+
+def launch_warps(file, kernel, dtype, n_rows, arguments, lanes=_launch.LANES):
+    """In place of `mtlreg.kernels.gpu._launch.launch`: warps of 32 lanes, which must keep together."""
+    library = _compiled_for_warps(_launch.source(file))
+    address = ctypes.c_void_p.in_dll(library, f"launched_{_typed(kernel, dtype)}").value
+    blocks = min(-(-n_rows * lanes // _launch.THREADS), BLOCKS)
+    together = ctypes.CFUNCTYPE(ctypes.c_bool)(address)(blocks, _launch.THREADS, *_converted(arguments))
+    assert together, f"the lanes of a warp diverged in {kernel}"
+
+
+def _typed(kernel, dtype):
+    return f"{kernel}_{'float' if dtype == np.float32 else 'double'}"
+
+
+def _converted(arguments):
+    for a in arguments:
+        assert not isinstance(a, np.ndarray) or a.flags.c_contiguous
+    arguments = _launch.plain(arguments)
+    return [a.ctypes.data_as(ctypes.c_void_p) if isinstance(a, np.ndarray) else TYPES[type(a)](a) for a in arguments]
 
 
 @cache
-def _library(file):
-    compiler = shutil.which("g++") or shutil.which("c++")
-    if compiler is None:
-        pytest.skip("no C++ compiler")
+def _compiled(text, *options):
     with tempfile.TemporaryDirectory(prefix="mtlreg-cuda-") as folder:
-        text, binary = Path(folder) / f"{file}.cpp", Path(folder) / f"{file}.so"
-        text.write_text(_launch.source(file))
-        command = [compiler, "-std=c++17", "-O2", "-ffp-contract=off", "-shared", "-fPIC", "-o", binary, text]
-        done = subprocess.run(command, capture_output=True, text=True)
+        binary = Path(folder) / "kernels.so"
+        command = [_compiler(), "-std=c++17", "-O2", "-ffp-contract=off", "-shared", "-fPIC", *options]
+        done = subprocess.run([*command, "-o", binary, "-xc++", "-"], input=text, **PIPED)
         assert done.returncode == 0, done.stderr
         return ctypes.CDLL(str(binary))  # it stays loaded without its file
 
 
-def launch(file, kernel, dtype, n_rows, arguments, lanes=_launch.LANES):
-    """In place of `mtlreg.kernels.gpu._launch.launch`."""
-    function = getattr(_library(file), f"{kernel}_{'float' if dtype == np.float32 else 'double'}")
-    function.restype = None
-    for a in arguments:
-        assert not isinstance(a, np.ndarray) or a.flags.c_contiguous
-    arguments = _launch.plain(arguments)
-    function(
-        *(a.ctypes.data_as(ctypes.c_void_p) if isinstance(a, np.ndarray) else TYPES[type(a)](a) for a in arguments)
-    )
+@cache
+def _compiled_for_warps(text):
+    launched = [f"LAUNCHED({name})" for name in kernel_names(text)]
+    return _compiled("\n".join([text, *launched]), "-include", str(WARPS), "-U_FORTIFY_SOURCE")
+
+
+def _compiler():
+    compiler = shutil.which("g++") or shutil.which("c++")
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    return compiler
 
 
 class OnHost:
-    """`mtlreg.kernels.gpu`, with its kernels called here."""
+    """`mtlreg.kernels.gpu`, with its kernels called here by a function in place of its own."""
+
+    def __init__(self, launch):
+        self.launch = launch
 
     def array(self, a):
         """An array as the kernels take it."""
@@ -57,14 +95,14 @@ class OnHost:
         function = getattr(gpu, name)
 
         def called(*arguments, **settings):
-            with patch.object(_launch, "launch", launch):
+            with patch.object(_launch, "launch", self.launch):
                 return function(*arguments, **settings)
 
         return called
 
 
 class OnGPU:
-    """`mtlreg.kernels.gpu`, with arrays taken to the GPU and back: the first argument, the others by `array`."""
+    """`mtlreg.kernels.gpu`, with arrays taken to the GPU and back."""
 
     def array(self, a):
         """An array as the kernels take it."""
@@ -73,8 +111,14 @@ class OnGPU:
     def __getattr__(self, name):
         function = getattr(gpu, name)
 
-        def called(V, *arguments, **settings):
-            result = function(self.array(V) if isinstance(V, np.ndarray) else V, *arguments, **settings)
+        def called(*arguments, **settings):
+            # all arrays of steps, and behind a loss or a stack, are data; behind other rows only their structure
+            # follows, as it is
+            data = name in STEPS or not isinstance(arguments[0], np.ndarray)
+            moved = len(arguments) if data else 1
+            xp = cupy_or_skip()
+            taken = [xp.asarray(a) if isinstance(a, np.ndarray) else a for a in arguments[:moved]]
+            result = function(*taken, *arguments[moved:], **settings)
             return result.get() if hasattr(result, "get") else result
 
         return called
@@ -99,5 +143,9 @@ def cupy_or_skip():
     return cupy
 
 
-on_host, on_gpu = OnHost(), OnGPU()
-CUDA = [pytest.param(on_host, id="cuda on the host"), pytest.param(on_gpu, id="cuda", marks=pytest.mark.gpu)]
+on_host, on_warps, on_gpu = OnHost(launch_single_lanes), OnHost(launch_warps), OnGPU()
+CUDA = [
+    pytest.param(on_host, id="cuda on the host"),
+    pytest.param(on_warps, id="cuda in warps"),
+    pytest.param(on_gpu, id="cuda", marks=pytest.mark.gpu),
+]

@@ -3,6 +3,7 @@
 import array_api_strict
 import numpy as np
 import pytest
+from cuda import CUDA
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import brentq
 
@@ -113,7 +114,7 @@ SPECTRA = {
 }
 
 
-@BACKENDS
+@pytest.mark.parametrize("kernels", [pytest.param(generic, id="generic"), pytest.param(cpu, id="cpu"), *CUDA])
 @pytest.mark.parametrize("s", SPECTRA.values(), ids=SPECTRA)
 @pytest.mark.parametrize("offset", [1e-8, 0.1, 1.0, 1e4])
 def test_box_weights(kernels, s, offset):

@@ -141,11 +141,15 @@ class MultiTaskBase(TaskModel):
         work = copy.copy(self)
         encoding, table = work._encode(X, y, sample_weight, alpha=1.0)
         grid = alpha_grid(encoding.problem, alphas, eps)
-        named = work._names(encoding, table)
         for alpha, solution in zip(grid, work._path_solutions(encoding, grid), strict=True):
-            model = copy.copy(work).with_strength(float(alpha))
-            model._learn(named | like(work._values(encoding, table, solution), X) | work._quality(solution))
-            yield model
+            yield work._at_strength(float(alpha), encoding, table, solution, X)
+
+    def _at_strength(self, alpha, encoding, table, solution, X):
+        """A copy fitted with another strength, given its solution."""
+        model = copy.copy(self).with_strength(alpha)
+        named = self._names(encoding, table)
+        model._learn(named | like(self._values(encoding, table, solution), X) | self._quality(solution))
+        return model
 
     def _path_solutions(self, encoding, grid):
         settings = {"tol": self.tol, "max_iter": self.max_iter, "verbose": self.verbose}
@@ -158,14 +162,15 @@ class MultiTaskBase(TaskModel):
         """Set the parameter named by ``strength``; returns the estimator."""
         return self.set_params(alpha=alpha)
 
-    def _encode(self, X, y, sample_weight, alpha=None):
+    def _encode(self, X, y, sample_weight, alpha=None, there=None):
+        """``(Encoding, Table)``; ``there`` is X where it computes, if it has been brought there before."""
         check_parameters(self)
         penalty = self._make_penalty()
         penalty.check()
         if alpha is not None:
             penalty = penalty.with_alpha(alpha)
         table, targets = self._read_targets(X, y, sample_weight)
-        table.X = to_device(table.X, self.device)
+        table.X = to_device(table.X, self.device) if there is None else there
         encoding = encode(
             table,
             targets,

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mtlreg.data._tables import kind, take_rows
 from mtlreg.estimators._regressor import RegressorBase
 from mtlreg.losses import Squared
 from mtlreg.moments import Moments
 from mtlreg.path import solve_path
+from mtlreg.validation import to_device, to_host
 
 __all__ = ["MomentFolds"]
 
@@ -44,13 +46,13 @@ class MomentFolds:
         They do for the squared loss, shared dense rows, at least twice as many as features, complementary splits whose
         test parts do not overlap, and the default score (macro R2).
         """
-        if scoring is not None or not all(_squared(model) for model in models):
+        if scoring is not None or not all(_squared(model) for model in models) or len({m.device for m in models}) > 1:
             return None
         table, _ = models[0]._read_targets(X, y, sample_weight)
-        X, weights = table.X, table.weights
+        X, weights = to_device(table.X, models[0].device), table.weights
         n, p = X.shape
         n_train = min(len(train) for train, _ in splits)
-        if not isinstance(X, np.ndarray) or n_train < 2 * p or p * weights.shape[1] > LARGEST:
+        if kind(X) not in ("numpy", "array") or n_train < 2 * p or p * weights.shape[1] > LARGEST:
             return None
         owner = np.full(n, -1)
         for k, (train, test) in enumerate(splits):
@@ -65,10 +67,11 @@ class MomentFolds:
 
     @classmethod
     def _collect(cls, X, labels, weights, owner, n_splits, columns):
-        shift = X[:: max(1, len(X) // 1000)].mean(axis=0, dtype=np.float64)
+        n = X.shape[0]
+        shift = to_host(take_rows(X, np.arange(0, n, max(1, n // 1000)))).mean(axis=0, dtype=np.float64)
 
         def moments(rows):
-            return Moments.from_data(X[rows], labels[rows], weights[rows], shift)
+            return Moments.from_data(take_rows(X, rows), labels[rows], weights[rows], shift)
 
         parts = [moments(np.flatnonzero(owner == k)) for k in range(n_splits)]
         left = np.flatnonzero(owner < 0)
@@ -87,7 +90,7 @@ class MomentFolds:
         return cls(folds, columns)
 
     def score_path(self, model, grid, k, with_train):
-        """What `_score_path` of a search returns, for split k."""
+        """What `score_path` returns, for split k."""
         fold, clock = self.folds[k], time.perf_counter()
         problem, inverse = _problem(model, fold.train, self.columns)
         mean_x, mean_y = fold.train.means()
@@ -116,7 +119,7 @@ def _squared(model):
     loss = model.loss
     f = np.ones(1) if model.feature_weights is None else np.asarray(model.feature_weights, dtype=float)
     plain = isinstance(loss, Squared) or isinstance(loss, str) and loss == Squared.name
-    return plain and model.device != "cuda" and bool((f > 0).all()) and not model._make_penalty().null
+    return plain and bool((f > 0).all()) and not model._make_penalty().null
 
 
 def _varies(labels, weights):

@@ -18,11 +18,11 @@ from sklearn.utils import get_tags, indexable
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from mtlreg.data._tables import take_rows
+from mtlreg.model_selection._batch_folds import BatchFolds
 from mtlreg.model_selection._moment_folds import MomentFolds
 from mtlreg.model_selection._results import RULES, cv_table, warn_of_undefined
+from mtlreg.model_selection._scored import score_path
 from mtlreg.model_selection._split import StratifiedTaskKFold
-from mtlreg.validation import to_host
 
 __all__ = ["PathSearchCV"]
 
@@ -158,16 +158,8 @@ class PathSearchCV(MetaEstimatorMixin, BaseEstimator):
         models = [clone(self.estimator).set_params(**clone(point, safe=False)) for point in points]
         grids = [model.path_alphas(X, y, self.alphas, eps=self.eps, sample_weight=sample_weight) for model in models]
         splits = self._splits(X, y)
-        folds = MomentFolds.of(models, X, y, sample_weight, splits, self.scoring)
-        jobs = []
-        for model, grid in zip(models, grids, strict=True):
-            for k, split in enumerate(splits):
-                if folds is not None:
-                    jobs.append(delayed(folds.score_path)(model, grid, k, self.return_train_score))
-                    continue
-                settings = (split, scorer, metrics, self.error_score, self.return_train_score)
-                jobs.append(delayed(_score_path)(model, grid, X, y, sample_weight, *settings))
-        runs = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(jobs)
+        data = (X, y, sample_weight, splits)
+        runs = self._runs(models, grids, data, (scorer, metrics, self.error_score, self.return_train_score))
         learned = self._collect(points, grids, runs, metrics, len(splits))
         learned |= self._choice(learned["cv_results_"], decisive, grids, X, y, sample_weight)
         learned |= {"scorer_": scorer, "multimetric_": metrics != ["score"], "n_splits_": len(splits)}
@@ -175,6 +167,22 @@ class PathSearchCV(MetaEstimatorMixin, BaseEstimator):
             delattr(self, name)
         self.__dict__.update(learned)
         return self
+
+    def _runs(self, models, grids, data, settings):
+        """Tables of all models in all splits, model after model: from moments, in batches, or each for itself."""
+        X, y, sample_weight, splits = data
+        moments = MomentFolds.of(models, *data, self.scoring)
+        together = BatchFolds.of(models, *data) if moments is None else None
+        if together is not None:
+            return together.tables(models, grids, *settings)
+        jobs = []
+        for model, grid in zip(models, grids, strict=True):
+            for k, split in enumerate(splits):
+                if moments is not None:
+                    jobs.append(delayed(moments.score_path)(model, grid, k, self.return_train_score))
+                else:
+                    jobs.append(delayed(score_path)(model, grid, X, y, sample_weight, split, *settings))
+        return Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(jobs)
 
     def _check(self):
         """The points of the grid, parameters being in order."""
@@ -328,40 +336,6 @@ class PathSearchCV(MetaEstimatorMixin, BaseEstimator):
         tags.classifier_tags, tags.regressor_tags = deepcopy(inner.classifier_tags), deepcopy(inner.regressor_tags)
         tags.target_tags, tags.input_tags = deepcopy(inner.target_tags), deepcopy(inner.input_tags)
         return tags
-
-
-def _score_path(model, grid, X, y, sample_weight, split, scorer, metrics, error_score, with_train):
-    """Scores along the path of one grid point in one split: arrays (n_alphas,) by metric, and seconds."""
-    train, test = split
-    parts = {"test": _rows(X, y, sample_weight, test)}
-    fitted_on = _rows(X, y, sample_weight, train)
-    if with_train:
-        parts["train"] = fitted_on
-    run = {part: {metric: np.full(len(grid), np.nan) for metric in metrics} for part in parts}
-    run |= {"fit_seconds": np.zeros(len(grid)), "score_seconds": np.zeros(len(grid)), "failure": None}
-    clock = time.perf_counter()
-    try:
-        for i, fitted in enumerate(model.path_models(fitted_on[0], fitted_on[1], grid, **fitted_on[2])):
-            run["fit_seconds"][i] = time.perf_counter() - clock
-            clock = time.perf_counter()
-            for part, (X_part, y_part, weights) in parts.items():
-                found = scorer(fitted, X_part, y_part, **weights)
-                for metric in metrics:
-                    run[part][metric][i] = found if metrics == ["score"] else found[metric]
-            run["score_seconds"][i] = time.perf_counter() - clock
-            clock = time.perf_counter()
-    except Exception as error:
-        if error_score == "raise":
-            raise
-        run["failure"] = f"{type(error).__name__}: {error}"
-        for part in parts:
-            run[part] = {metric: np.full(len(grid), float(error_score)) for metric in metrics}
-    return run
-
-
-def _rows(X, y, sample_weight, rows):
-    weights = {} if sample_weight is None else {"sample_weight": to_host(sample_weight)[rows]}
-    return take_rows(X, rows), take_rows(y, rows), weights
 
 
 def _report_failures(failures, error_score):

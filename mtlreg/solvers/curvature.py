@@ -36,7 +36,7 @@ class Curvature:
         self.blocks, diagonals, bounds = [], [], []
         for s in problem.losses.segments:
             e = split_columns(eta[..., s.columns], s.n_columns)
-            w = problem.weights[..., s.labels] if problem.weights.shape[-1] != 1 else problem.weights
+            w = s.of_labels(problem.weights)
             if s.n_columns == 1:
                 h = w * _floored(s.loss.hessian(problem.y[..., s.labels], e), w, s.loss)
                 self.blocks.append((h, None))

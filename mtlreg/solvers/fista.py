@@ -1,5 +1,9 @@
 """FISTA with adaptive restart and backtracking, for any loss and any penalty with a proximal operator.
 
+Where the curvature is bounded, a stretch of steps is taken without a look at any number: momentum and restarts are
+arrays, so that another device is not waited for. The quadratic model is checked at the end of a stretch, which is
+taken anew, with more curvature, where the model lay below. The certificate vouches for the result.
+
 References
 ----------
 Beck & Teboulle (2009), A fast iterative shrinkage-thresholding algorithm, SIAM J. Imaging Sci. 2, eqs. 4.1-4.3.
@@ -8,53 +12,32 @@ O'Donoghue & Candes (2015), Adaptive restart for accelerated gradient schemes, F
 
 from __future__ import annotations
 
+import copy
+
+from mtlreg.kernels import for_array
+from mtlreg.kernels.generic.steps import by_problem
 from mtlreg.solvers._base import check_finite
 
-__all__ = ["fista", "last_digits"]
+__all__ = ["CHECK_EVERY", "Walk", "fista", "last_digits"]
 
 CHECK_EVERY = 10
 
 
 def fista(problem, state, *, max_iter, tolerance):
     """Yield states of accelerated proximal gradient descent; ``state.n_iter`` counts proximal steps."""
-    xp, penalty = problem.xp, problem.proximable
-    x, eta = state.x, problem.predictors(state.x)
-    previous, eta_previous, momentum = x, eta, 1.0
-    lipschitz = max(problem.lipschitz(), float(xp.finfo(problem.design.dtype).smallest_normal))
-    check_finite(lipschitz)
-    check, n_iter, still = 0, 0, 0
+    xp, walk = problem.xp, Walk(problem, state.x, state.Z)
+    n_iter = 0
     yield state
-    free = _free_coefficients(problem, state.Z)
     while True:
-        n_iter += 1
-        following = 0.5 * (1 + (1 + 4 * momentum**2) ** 0.5)
-        beta = (momentum - 1) / following
-        momentum = following
-        ahead, eta_ahead = x + beta * (x - previous), eta + beta * (eta - eta_previous)
-        slope = problem.gradient(free.advance(eta_ahead, beta))
-        G = problem.spread(slope + problem.pull(problem.total(ahead)))
-        previous, eta_previous = x, eta
-        while True:
-            curvature = lipschitz + problem.stiffness
-            x = penalty.prox(ahead - G / curvature, 1.0 / curvature)
-            eta = problem.predictors(x)
-            step = x - ahead
-            if _majorised(problem, free.point, eta, eta_ahead, step, problem.spread(slope), lipschitz):
-                break
-            lipschitz *= 1.5
-            check_finite(lipschitz)
-        # the momentum points uphill: forget it
-        if curvature * float(xp.sum((ahead - x) * (x - previous))) + free.uphill > 0:
-            momentum = 1.0
-            if not problem.losses.smooth_bounded:
-                lipschitz *= 0.7  # curvature seen on the way need not be that of the neighbourhood
-        still = still + 1 if not bool(xp.any(x != previous)) else 0
-        check += 1
-        if check >= CHECK_EVERY or n_iter >= max_iter or still >= 3:
-            check = 0
-            state.x, state.Z, state.n_iter, state.stalled = x, free.Z, n_iter, still >= 3
-            yield state
-            free.move_to(state.Z)
+        start = walk.x
+        for _ in range(CHECK_EVERY // walk.stretch):
+            count = min(walk.stretch, max_iter - n_iter)
+            walk.advance(count)
+            n_iter += count
+        still = walk.x is not start and not bool(xp.any(walk.x != start))
+        state.x, state.Z, state.n_iter, state.stalled = walk.x, walk.free.Z, n_iter, still
+        yield state
+        walk.free.move_to(state.Z)
 
 
 def last_digits(problem, state, *, max_iter, tolerance):
@@ -66,13 +49,146 @@ def last_digits(problem, state, *, max_iter, tolerance):
         yield at
 
 
-def _free_coefficients(problem, Z):
-    """What follows the free coefficients: steps of their own, where the curvature is bounded; else exact minima.
+class _Momentum:
+    """Nesterov's sequence for problems side by side, an entry of an array for each; nothing is read on the host."""
 
-    These cost nothing under squared loss, or where there are no free directions.
+    def __init__(self, xp, count, dtype):
+        self.xp, self.t = xp, xp.ones((count,), dtype=dtype)
+
+    def advance(self):
+        """The share of the last step that the next one begins with, array (count,)."""
+        before, self.t = self.t, 0.5 * (1 + self.xp.sqrt(1 + 4 * self.t * self.t))
+        return (before - 1) / self.t
+
+    def forget(self, where):
+        """Begin anew in the problems of a mask."""
+        self.t = self.xp.where(where, self.xp.ones_like(self.t), self.t)
+
+    def keep(self, at):
+        """Go on with some of the problems, given their positions."""
+        self.t = self.xp.take(self.t, at)
+
+
+class Walk:
+    """Where the iteration is: x, its predictors, those before, and free coefficients.
+
+    Parameters
+    ----------
+    problem : Problem
+    x, Z : arrays
+        Where to begin.
+    count : int, default=1
+        Number of problems that stand side by side in ``problem``.
+    lipschitz : float, default=None
+        Of the gradient; None: the problem's estimate.
     """
-    costly = problem.free is not None and not problem.losses.quadratic
-    return _Stepping(problem, Z) if costly and problem.losses.smooth_bounded else _Minimised(problem, Z)
+
+    def __init__(self, problem, x, Z, count=1, lipschitz=None):
+        self.problem, self.xp, self.count = problem, problem.xp, count
+        self.bounded = problem.losses.smooth_bounded
+        #: steps between looks at the curvature; it changes from step to step where no constant bounds it
+        self.stretch = CHECK_EVERY if self.bounded and problem.separable else 1
+        lipschitz = problem.lipschitz() if lipschitz is None else lipschitz
+        self.lipschitz = max(lipschitz, float(problem.xp.finfo(problem.design.dtype).smallest_normal))
+        check_finite(self.lipschitz)
+        self.x = self.previous = x
+        self.eta = self.eta_previous = problem.predictors(x)
+        self.momentum = _Momentum(problem.xp, count, problem.design.dtype)
+        self.free = _free_coefficients(problem, Z, count)
+
+    def keep(self, which, problem):
+        """Go on with some of the problems, given their positions and the problem of these."""
+        at = self.xp.asarray(which, dtype=self.xp.int64)
+        width = self.x.shape[-1] // self.count
+        columns = self.xp.reshape(at[:, None] * width + self.xp.arange(width), (-1,))
+        self.problem, self.count = problem, len(which)
+        for name in ("x", "previous", "eta", "eta_previous"):
+            setattr(self, name, self.xp.take(getattr(self, name), columns, axis=-1))
+        self.momentum.keep(at)
+        self.free.keep(columns, problem, self.count)
+
+    def advance(self, count):
+        """Take some steps, or raise the curvature where the model fails."""
+        start, free, momentum = copy.copy(self), copy.copy(self.free), copy.copy(self.momentum)
+        for _ in range(count):
+            self._step()
+        if count and not self._majorised():
+            raised = 1.5 * self.lipschitz
+            check_finite(raised)
+            self.__dict__.update(start.__dict__)
+            self.lipschitz, self.free, self.momentum = raised, free, momentum
+        elif not self.bounded and bool(self.xp.any(self.restarted)):
+            self.lipschitz *= 0.7  # curvature seen on the way need not be that of the neighbourhood
+
+    def _step(self):
+        problem, kernels = self.problem, for_array(self.x)
+        beta = self.momentum.advance()
+        self.ahead = kernels.extrapolate(self.x, self.previous, beta)
+        self.eta_ahead = kernels.extrapolate(self.eta, self.eta_previous, beta)
+        self.slope = problem.gradient(self.free.advance(self.eta_ahead, beta))
+        G = problem.spread(self.slope + problem.pull(problem.total(self.ahead)))
+        self.previous, self.eta_previous = self.x, self.eta
+        curvature = self.lipschitz + problem.stiffness
+        self.x = problem.proximable.prox(kernels.descend(self.ahead, G, 1.0 / curvature), 1.0 / curvature)
+        self.eta = problem.predictors(self.x)
+        # the momentum points uphill: forget it
+        uphill = curvature * kernels.uphill(self.ahead, self.x, self.previous, self.count) + self.free.uphill
+        self.restarted = uphill > 0
+        self.momentum.forget(self.restarted)
+
+    def _majorised(self):
+        """Whether the quadratic model of the last step lies above the smooth part at its end."""
+        problem, point, step = self.problem, self.free.point, self.x - self.ahead
+        model = 0.5 * self.lipschitz * self._sum(step * step)
+        if self.bounded:
+            # a bound by the losses' curvature has no cancellation, unlike a difference of objectives; and D step has
+            # none, unlike a difference of predictors
+            curvature = problem.curvature(None if point is None else point.eta)
+            moves = (lambda: self.eta - self.eta_ahead, lambda: problem.predictors(step))
+            return any(0.5 * self._sum(curvature * moved() ** 2) <= model * (1 + 1e-6) for moved in moves)
+        following = problem.smooth(self.eta, point.Z)
+        divergence = following.value - point.value - self._sum(problem.spread(self.slope) * step)
+        if divergence <= model:
+            return True
+        # where the difference drowns in rounding, that of the derivatives is an upper bound
+        return self._sum((following.u - point.u) * problem.predictors(step)) <= model
+
+    def _sum(self, a):
+        return float(self.xp.sum(a, dtype=self.xp.float64))
+
+
+def _free_coefficients(problem, Z, count):
+    """What follows the free coefficients: none or known ones, else steps of their own, else exact minima."""
+    if not (problem.losses.smooth_bounded and problem.separable):
+        return _Minimised(problem, Z)
+    known = problem.free is None or problem.losses.quadratic
+    return _Known(problem) if known else _Stepping(problem, Z, count)
+
+
+class _Known:
+    """No free coefficients; or those of squared loss, where they are the same for every x: D is orthogonal to U."""
+
+    uphill, point = 0.0, None
+
+    def __init__(self, problem):
+        self.take(problem)
+
+    def take(self, problem):
+        """Follow a problem."""
+        self.problem = problem
+        self.Z = None if problem.free is None else problem.null.Z
+        self.offset = None if problem.free is None else problem.free.predictor(self.Z)
+
+    def advance(self, eta, beta):
+        """The losses' derivative at predictors ``eta`` of the penalised part."""
+        return self.problem.derivative(eta if self.offset is None else eta + self.offset)
+
+    def move_to(self, Z):
+        """They stay."""
+
+    def keep(self, columns, problem, count):
+        """Go on with some columns."""
+        self.take(problem)
 
 
 class _Minimised:
@@ -102,13 +218,13 @@ class _Stepping:
 
     point = None
 
-    def __init__(self, problem, Z):
-        self.problem, self.Z, self.previous, self.slope = problem, Z, Z, 0 * Z
+    def __init__(self, problem, Z, count):
+        self.problem, self.Z, self.previous, self.slope, self.count = problem, Z, Z, 0 * Z, count
 
     def advance(self, eta, beta):
         """The losses' derivative ahead at predictors ``eta`` of the penalised part; Z takes its step there."""
         free = self.problem.free
-        ahead = self.Z + beta * (self.Z - self.previous)
+        ahead = for_array(eta).extrapolate(self.Z, self.previous, beta)
         u = self.problem.derivative(eta + free.predictor(ahead))
         self.slope = free.gradient(u)
         self.previous, self.Z = self.Z, ahead + free.step(self.slope)
@@ -117,29 +233,15 @@ class _Stepping:
     @property
     def uphill(self):
         """The part of the free coefficients in the test for a restart."""
-        return float(self.problem.xp.sum(self.slope * (self.Z - self.previous)))
+        products = by_problem(self.slope * (self.Z - self.previous), self.count)
+        return self.problem.xp.sum(products, axis=(0, 2), dtype=self.problem.xp.float64)
 
     def move_to(self, Z):
         """Go on from the exact minimum that a certificate has found, at the same speed."""
         self.previous, self.Z = self.previous + (Z - self.Z), Z
 
-
-def _majorised(problem, point, eta, eta_ahead, step, slope, lipschitz):
-    """Whether the quadratic model with this curvature lies above the smooth part at the new point."""
-    xp = problem.xp
-    model = 0.5 * lipschitz * float(xp.sum(step * step, dtype=xp.float64))
-    if problem.losses.smooth_bounded:
-        # a bound by the losses' curvature has no cancellation, unlike a difference of objectives; and D step has none,
-        # unlike a difference of predictors
-        return any(
-            0.5
-            * float(xp.sum(problem.curvature(None if point is None else point.eta) * moved() ** 2, dtype=xp.float64))
-            <= model * (1 + 1e-6)
-            for moved in (lambda: eta - eta_ahead, lambda: problem.predictors(step))
-        )
-    following = problem.smooth(eta, point.Z)
-    divergence = following.value - point.value - float(xp.sum(slope * step, dtype=xp.float64))
-    if divergence <= model:
-        return True
-    # where the difference drowns in rounding, that of the derivatives is an upper bound
-    return float(xp.sum((following.u - point.u) * problem.predictors(step), dtype=xp.float64)) <= model
+    def keep(self, columns, problem, count):
+        """Go on with some columns."""
+        self.problem, self.count = problem, count
+        for name in ("Z", "previous", "slope"):
+            setattr(self, name, problem.xp.take(getattr(self, name), columns, axis=-1))

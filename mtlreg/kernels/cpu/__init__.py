@@ -9,3 +9,5 @@ from mtlreg.kernels.cpu.spectral import *  # noqa: F403
 from mtlreg.kernels.cpu.stacked import *  # noqa: F403
 from mtlreg.kernels.cpu.task_rows import *  # noqa: F403
 from mtlreg.kernels.cpu.weighted import *  # noqa: F403
+from mtlreg.kernels.generic.losses import *  # noqa: F403
+from mtlreg.kernels.generic.steps import *  # noqa: F403

@@ -11,12 +11,14 @@ import numpy as np
 from numba import njit
 
 from mtlreg.kernels.generic import rows as generic
+from mtlreg.kernels.generic.rows import row_strengths
 
 __all__ = [
     "row_alpha_max",
     "row_feasible_scale",
     "row_norm",
     "row_norms",
+    "row_strengths",
     "row_violation",
     "shrink_row",
     "shrink_rows",

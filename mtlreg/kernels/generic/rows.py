@@ -18,6 +18,7 @@ __all__ = [
     "row_alpha_max",
     "row_feasible_scale",
     "row_norms",
+    "row_strengths",
     "row_violation",
     "shrink_rows",
 ]
@@ -26,6 +27,7 @@ __all__ = [
 TINY = 1e-300
 # Newton steps never come near this number; it bounds the loops when the data holds NaN.
 MAX_STEPS = 100
+EPS, SMALLEST = 2.3e-16, 5e-324  # of float64: the rounding of a number, and the least there is
 
 
 def dual_exponent(q):
@@ -129,8 +131,20 @@ def row_alpha_max(V, entry_ratio, q, positive=False):
     """Smallest alpha with ``||soft(V_j, alpha entry_ratio)||_{q*} <= alpha (1 - entry_ratio)`` for all rows.
 
     This is the dual norm of the penalty at V: with V the negative gradient at zero, zero is optimal from this
-    strength on. The excess of a row over its constraint is convex and falls in alpha, so Newton's method from
-    the left stays left of the root; it is taken for all rows at once, and a row once feasible is left out.
+    strength on. Parameters are those of `row_strengths`.
+
+    Returns
+    -------
+    alpha : float
+    """
+    return float(array_namespace(V).max(row_strengths(V, entry_ratio, q, positive))) if V.shape[0] else 0.0
+
+
+def row_strengths(V, entry_ratio, q, positive=False):
+    """Smallest alpha of each row with ``||soft(V_j, alpha entry_ratio)||_{q*} <= alpha (1 - entry_ratio)``.
+
+    The excess of a row over its constraint is convex and falls in alpha, so Newton's method from the left stays left
+    of the root.
 
     Parameters
     ----------
@@ -141,27 +155,25 @@ def row_alpha_max(V, entry_ratio, q, positive=False):
 
     Returns
     -------
-    alpha : float
+    alphas : float64 array of shape (p,)
     """
     xp = array_namespace(V)
-    if V.shape[0] == 0:
-        return 0.0
     dual, entry_ratio = dual_exponent(float(q)), float(entry_ratio)
-    V = _soft(V, 0.0, positive)
-    alpha = float(xp.max(V))
+    V = xp.astype(_soft(V, 0.0, positive), xp.float64)
+    alphas = xp.max(V, axis=1)
     while True:
-        A = _soft(V, alpha * entry_ratio, False)
+        A = xp.maximum(V - (alphas * entry_ratio)[:, None], 0.0)
         norms = row_norms(A, dual)
-        excess = norms - alpha * (1 - entry_ratio)
+        excess = norms - alphas * (1 - entry_ratio)
         over = excess > 0
         if not bool(xp.any(over)):
-            return alpha
-        V, A, norms = V[over], A[over], norms[over]
-        slope = xp.where(A > 0, (A / norms[:, None]) ** (dual - 1), 0.0)
+            return alphas
+        shares = xp.where(over[:, None], A, 0.0) / xp.where(over, norms, 1.0)[:, None]
+        slope = xp.where(shares > 0, shares ** (dual - 1), 0.0)
         slope = (1 - entry_ratio) + entry_ratio * xp.sum(slope, axis=1)
-        newton = alpha + float(xp.max(excess[over] / slope))
         # at least one unit in the last place, so that rounding cannot stop short of feasibility
-        alpha = max(newton, math.nextafter(alpha * (1 + float(xp.finfo(V.dtype).eps)), math.inf))
+        above = alphas * (1 + EPS) + SMALLEST
+        alphas = xp.where(over, xp.maximum(alphas + excess / slope, above), alphas)
 
 
 def feasible_scale(V, entry, row, q, positive, violation, alpha_max):

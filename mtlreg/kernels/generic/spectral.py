@@ -51,9 +51,9 @@ def squared_singular_values(W):
 
 def largest_singular_value(W):
     """An upper bound of the spectral norm, exact but for a few units in the last place; inf where W is not finite."""
-    if not _finite(W):
-        return math.inf
     values, top = _gram_eigenvalues(W)
+    if not math.isfinite(top):
+        return math.inf
     eps = float(array_namespace(W).finfo(W.dtype).eps)
     return top * math.sqrt(float(values[0])) * (1 + (8 + min(W.shape)) * eps)
 
@@ -77,9 +77,8 @@ def shrink_singular_values(W, threshold):
     xp = array_namespace(W)
     if W.shape[0] < W.shape[1]:
         return _transpose(shrink_singular_values(_transpose(W), threshold))
-    if _finite(W):
-        A, top = _normalised(W)
-        norm = math.sqrt(float(xp.sum(A * A)))
+    A, top, norm = _normalised(W)
+    if math.isfinite(norm):
         level = min(float(threshold) / top, 2 * norm)  # no singular value is above the norm
         if level >= GRAM_THRESHOLD * norm > 0:
             values, vectors = xp.linalg.eigh(_transpose(A) @ A)
@@ -145,18 +144,24 @@ def _finite(W):
 
 
 def _normalised(W):
-    """``(A, top)``: W / top in float64 with entries of at most 1, whose squares neither overflow nor vanish."""
+    """``(A, top, norm)``: W / top in float64 with entries of at most 1, whose squares neither overflow nor vanish.
+
+    The norm is A's, NaN where W is not finite.
+    """
     xp = array_namespace(W)
     top = float(xp.max(xp.abs(W))) or 1.0
-    return xp.astype(W, xp.float64) / top, top
+    if not math.isfinite(top):
+        return W, top, math.nan
+    A = xp.astype(W, xp.float64) / top
+    return A, top, math.sqrt(float(xp.sum(A * A)))
 
 
 def _gram_eigenvalues(W):
     """Eigenvalues >= 0 in descending order of the smaller Gram matrix of ``W / top``, float64, and ``top``."""
     xp = array_namespace(W)
-    if not _finite(W):
-        return xp.full((min(W.shape),), math.nan, dtype=xp.float64), 1.0
-    A, top = _normalised(W if W.shape[0] >= W.shape[1] else _transpose(W))
+    A, top, norm = _normalised(W if W.shape[0] >= W.shape[1] else _transpose(W))
+    if not math.isfinite(norm):
+        return xp.full((min(W.shape),), math.nan, dtype=xp.float64), top
     return xp.flip(xp.maximum(xp.linalg.eigvalsh(_transpose(A) @ A), 0.0)), top
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 __all__ = ["FILES", "launch", "plain", "source", "strided"]
 
-FILES = ("fuse", "groups", "rows", "stacked")
+FILES = ("fuse", "groups", "losses", "rows", "stacked", "steps")
 THREADS = 128  # of a block
 BLOCKS = 2**16  # at most; threads go on to further rows
 LANES = 32  # threads of a warp

@@ -18,7 +18,7 @@ INLINE double swapped(double x, int distance) { return __shfl_xor_sync(0xfffffff
 #else
 #include <cmath>
 using std::copysign; using std::exp; using std::expm1; using std::fabs; using std::fmax; using std::fmin;
-using std::isinf; using std::log; using std::pow; using std::sqrt;
+using std::isinf; using std::log; using std::log1p; using std::pow; using std::sqrt;
 #define KERNEL extern "C" void
 #define LANES 1
 #define EACH_ROW(j, p) for (long long j = 0; j < (p); ++j)

@@ -11,7 +11,7 @@ from array_api_compat import array_namespace
 from mtlreg.kernels.generic import rows as generic
 from mtlreg.kernels.gpu import _launch
 
-__all__ = ["row_alpha_max", "row_feasible_scale", "row_norms", "row_violation", "shrink_rows"]
+__all__ = ["row_alpha_max", "row_feasible_scale", "row_norms", "row_strengths", "row_violation", "shrink_rows"]
 
 
 def row_norms(V, q):
@@ -41,13 +41,16 @@ def row_feasible_scale(V, entry, row, q, positive=False):
 
 def row_alpha_max(V, entry_ratio, q, positive=False):
     """Smallest feasible strength; see `mtlreg.kernels.generic.rows.row_alpha_max`."""
-    if V.shape[0] == 0:
-        return 0.0
+    return float(array_namespace(V).max(row_strengths(V, entry_ratio, q, positive))) if V.shape[0] else 0.0
+
+
+def row_strengths(V, entry_ratio, q, positive=False):
+    """Smallest feasible strength of each row; see `mtlreg.kernels.generic.rows.row_strengths`."""
     xp = array_namespace(V)
     V, alphas = xp.asarray(V, order="C"), xp.empty((V.shape[0],), dtype=xp.float64)
     dual = generic.dual_exponent(float(q))
     _over_rows("row_strengths", V, alphas, [np.float64(entry_ratio), np.float64(dual), np.int32(positive)])
-    return float(xp.max(alphas))
+    return alphas
 
 
 def _measured(V, entry, q, positive):
