@@ -1,10 +1,12 @@
-"""mtlreg on a GPU next to mtlreg on the CPU, to the same certified gap: `python -m benchmarks.gpu --help`.
+"""mtlreg on a GPU next to mtlreg on the CPU and PyTorch, to the same certified gap: `python -m benchmarks.gpu --help`.
 
 Each fit is timed by the wall clock, with the data where it computes, the device waited for, and kernels compiled by an
 earlier fit; the CPU has all threads that its libraries take. The gap of every W is computed anew on the host, by the
 function that certifies the other benchmarks. Beside it stands the floor of the hot loop: what one step of FISTA moves
 (X twice) over the card's copy rate, and what it multiplies over the rate of its matrix products, both measured first,
-whichever takes longer.
+whichever takes longer. PyTorch is FISTA as users write it (`benchmarks.peers.pytorch`), at the loosest tolerance whose
+result is certified to the goal; what finding that takes is not counted. Searches are 100 strengths in five splits, next
+to one fit at a tenth of alpha_max.
 """
 
 import argparse
@@ -18,7 +20,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.certify import relative_gap
-from benchmarks.peers import load, ours
+from benchmarks.peers import load, ours, pytorch
 from benchmarks.problems import Shape, from_shape
 from benchmarks.report import environment, table
 
@@ -26,7 +28,9 @@ __all__ = ["main"]
 
 GOAL, DIVISOR = 1e-6, 10
 SIZES = {
+    "tiny": Shape(100, 200, 10, 5),
     "small": Shape(300, 1000, 20, 10),
+    "medium": Shape(500, 4000, 50, 20),
     "wide": Shape(1000, 20_000, 100, 50),
     "widest": Shape(2000, 100_000, 100, 50),
     "tall": Shape(1_000_000, 200, 50, 20),
@@ -34,7 +38,10 @@ SIZES = {
 }
 QUICK = {"small": SIZES["small"], "tall": Shape(5000, 100, 10, 10)}
 FAMILIES = ("l21", "l1linf", "trace", "logistic")
-HEADER = ["family", "problem", "CPU s", "GPU s", "CPU / GPU", "gap CPU", "gap GPU", "step s", "floor s", "floor / step"]
+HEADER = ["family", "problem", "CPU s", "PyTorch s", "GPU s", "CPU / GPU", "PyTorch / GPU", "gap CPU", "gap GPU"]
+HEADER += ["step s", "floor s", "floor / step"]
+SEARCHES = ["problem", "fit s", "search s", "search / fit", "search on the CPU s", "CPU / GPU"]
+ALPHAS, FOLDS = 100, 5
 
 
 @dataclass
@@ -54,6 +61,7 @@ def main(arguments=None):
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=["l21"], help="default: l21")
     parser.add_argument("--sizes", nargs="+", choices=list(SIZES), help="default: all")
     parser.add_argument("--repeats", type=int, default=3, help="of every time, of which the median counts (default: 3)")
+    parser.add_argument("--searches", nargs="+", choices=list(SIZES), default=[], help="sizes to search on too")
     parser.add_argument("--out", type=Path, help="Markdown file to write")
     options = parser.parse_args(arguments)
     try:
@@ -73,6 +81,9 @@ def main(arguments=None):
     command = shlex.join(["python", "-m", "benchmarks.gpu", *arguments])
     rates = f"{card.name}: {card.bytes / 1e12:.2f} TB/s copied, {card.flops / 1e12:.1f} TFLOP/s in float64 products."
     lines = ["# GPU", "", *environment(command), "", rates, "", *table(HEADER, rows)]
+    if options.searches:
+        found = [_search(cupy, from_shape(SIZES[name], name, "l21")) for name in options.searches]
+        lines += ["", f"{ALPHAS} strengths in {FOLDS} splits.", "", *table(SEARCHES, found)]
     text = "\n".join(lines) + "\n"
     if options.out is not None:
         options.out.write_text(text)
@@ -115,8 +126,44 @@ def _row(cupy, card, problem, repeats):
         step = _step(cupy, cupy.asarray(problem.X), cupy.asarray(problem.Y), model, repeats)
     n, p = problem.X.shape
     floor = max(2 * problem.X.nbytes / card.bytes, 4 * n * p * problem.Y.shape[1] / card.flops)
-    cells = [f"{times[0]:.3g}", f"{times[1]:.3g}", f"{times[0] / times[1]:.2g}", *(f"{gap:.0e}" for gap in gaps)]
-    return [problem.family, str(problem), *cells, f"{step:.2e}", f"{floor:.2e}", f"{floor / step:.2f}"]
+    (cpu, gpu), torch = times, _pytorch(problem, repeats)
+    cells = [f"{cpu:.3g}", _shown(torch), f"{gpu:.3g}", f"{cpu / gpu:.2f}", _shown(torch and torch / gpu)]
+    cells += [*(f"{gap:.0e}" for gap in gaps), f"{step:.2e}", f"{floor:.2e}", f"{floor / step:.2f}"]
+    return [problem.family, str(problem), *cells]
+
+
+def _shown(number):
+    return "" if number is None else f"{number:.3g}"
+
+
+def _pytorch(problem, repeats):
+    """Seconds of PyTorch's at its loosest tolerance that is good enough; None where it is not installed."""
+    if not pytorch.available():
+        return None
+    alpha = problem.alpha_max / DIVISOR
+    for accuracy in pytorch.LADDER:
+        if relative_gap(problem, alpha, pytorch.solve(problem, alpha, accuracy)["W"]) <= GOAL:
+            return median(pytorch.solve(problem, alpha, accuracy)["seconds"] for _ in range(repeats))
+    return None
+
+
+def _search(cupy, problem):
+    """A search next to a fit, and to the same search on the CPU."""
+    from sklearn import config_context
+
+    from mtlreg import PathSearchCV
+
+    model = load(ours).estimator(problem.family, problem.alpha_max / DIVISOR, GOAL)
+    search = PathSearchCV(model, alphas=ALPHAS, eps=1e-2, cv=FOLDS, refit=False)
+    times = []
+    with config_context(array_api_dispatch=True):
+        X, Y = cupy.asarray(problem.X), cupy.asarray(problem.Y)
+        for call in (lambda: model.fit(X, Y), lambda: search.fit(X, Y), lambda: search.fit(problem.X, problem.Y)):
+            call()  # compiles
+            times.append(_seconds(cupy, call))
+    fit, there, here = times
+    ratios = f"{there / fit:.1f}", f"{here:.3g}", f"{here / there:.2f}"
+    return [str(problem), f"{fit:.3g}", f"{there:.3g}", *ratios]
 
 
 def _step(cupy, X, Y, model, repeats):

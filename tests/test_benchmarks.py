@@ -10,6 +10,7 @@ from cuda import has_gpu
 from benchmarks import gpu, growth, nets, norms, paths, peers, run, school, screening
 from benchmarks.certify import FAMILIES, alpha_max, objective, relative_gap
 from benchmarks.measure import Ladder, Row, Rung
+from benchmarks.peers import pytorch
 from benchmarks.problems import FULL, QUICK, Shape, from_shape, make_problem, names
 from mtlreg import BlockSparseRegressor
 
@@ -148,7 +149,23 @@ def test_gpu_rows_on_a_stand_in(family):
     stand_in = SimpleNamespace(asarray=array_api_strict.asarray, cuda=SimpleNamespace(Device=lambda: device))
     problem = from_shape(Shape(60, 40, 5, 4), "small", family)
     row = gpu._row(stand_in, gpu.Card("none", 1e12, 1e13), problem, repeats=1)
-    assert len(row) == len(gpu.HEADER) and all(float(gap) < 2e-6 for gap in row[5:7])
+    assert len(row) == len(gpu.HEADER) and all(float(gap) < 2e-6 for gap in row[7:9])
+
+
+def test_gpu_searches_on_a_stand_in(monkeypatch):
+    monkeypatch.setattr(gpu, "ALPHAS", 3)
+    device = SimpleNamespace(synchronize=lambda: None)
+    stand_in = SimpleNamespace(asarray=array_api_strict.asarray, cuda=SimpleNamespace(Device=lambda: device))
+    row = gpu._search(stand_in, from_shape(Shape(40, 60, 3, 4), "small", "l21"))
+    assert len(row) == len(gpu.SEARCHES) and float(row[2]) > 0
+
+
+@pytest.mark.parametrize("family", pytorch.FAMILIES)
+def test_pytorch_solves_the_same(family):
+    pytest.importorskip("torch")
+    problem = from_shape(Shape(60, 40, 5, 4), "small", family)
+    W = pytorch.solve(problem, problem.alpha_max / 10, 1e-10)["W"]
+    assert relative_gap(problem, problem.alpha_max / 10, W) < 1e-8
 
 
 def test_school_without_data_says_so(monkeypatch, capsys):
