@@ -6,6 +6,7 @@ import pytest
 from cuda import cupy_or_skip
 from sklearn import config_context
 from sklearn.model_selection import ShuffleSplit
+from stand_in import refuse_conversion
 
 from mtlreg import BlockSparseClassifier, BlockSparseRegressor, MultiTaskRegressor, PathSearchCV, SparseGroup, TraceNorm
 from mtlreg.model_selection import _batch_folds, _moment_folds
@@ -23,7 +24,9 @@ MODELS = {
 
 
 @pytest.fixture(params=["array_api_strict", pytest.param("cupy", marks=pytest.mark.gpu)])
-def xp(request):
+def xp(request, monkeypatch):
+    if request.param == "array_api_strict":
+        refuse_conversion(monkeypatch)
     with config_context(array_api_dispatch=True):
         yield array_api_strict if request.param == "array_api_strict" else cupy_or_skip()
 

@@ -49,10 +49,9 @@ class MomentFolds:
         if scoring is not None or not all(_squared(model) for model in models) or len({m.device for m in models}) > 1:
             return None
         table, _ = models[0]._read_targets(X, y, sample_weight)
-        X, weights = to_device(table.X, models[0].device), table.weights
-        n, p = X.shape
+        weights, (n, p) = table.weights, table.X.shape
         n_train = min(len(train) for train, _ in splits)
-        if kind(X) not in ("numpy", "array") or n_train < 2 * p or p * weights.shape[1] > LARGEST:
+        if kind(table.X) not in ("numpy", "array") or n_train < 2 * p or p * weights.shape[1] > LARGEST:
             return None
         owner = np.full(n, -1)
         for k, (train, test) in enumerate(splits):
@@ -63,6 +62,7 @@ class MomentFolds:
         if all(model.fit_intercept for model in models):
             labels -= (labels * weights).sum(axis=0) / weights.sum(axis=0, dtype=np.float64)
         columns = [(task, None) for task in table.task_names]
+        X = to_device(table.X, models[0].device)
         return cls._collect(X, labels, weights, owner, len(splits), columns)
 
     @classmethod
