@@ -20,7 +20,7 @@ from mtlreg.kernels.gpu import _launch
 
 TYPES = {np.float64: ctypes.c_double, np.int64: ctypes.c_longlong, np.int32: ctypes.c_int}
 WARPS = Path(__file__).with_name("warps.h")
-STEPS = ("descend", "extrapolate", "uphill")
+STEPS = ("accelerate", "descend", "extrapolate", "restart", "uphill")
 BLOCKS = 2  # on the host, so that warps go on to further rows
 PIPED = {"capture_output": True, "text": True}
 

@@ -173,6 +173,19 @@ def test_steps(kernels, dtype, shape, count):
 
 
 @pytest.mark.parametrize("kernels", CUDA)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_momentum(kernels, dtype):
+    t, slope = np.array([1.0, 1.6, 20.0, 3.0], dtype=dtype), np.array([0.0, 1e-300, -1.0, np.inf])
+    eps = 4 * np.finfo(dtype).eps
+    for found, wanted in zip(kernels.accelerate(t), generic.accelerate(t), strict=True):
+        assert found.dtype == dtype
+        assert_allclose(found, wanted, rtol=eps)
+    found = kernels.restart(t, slope)
+    assert found.dtype == dtype
+    assert_allclose(found, np.array([1.0, 1.0, 20.0, 1.0], dtype=dtype), rtol=0)
+
+
+@pytest.mark.parametrize("kernels", CUDA)
 def test_steps_of_flat_predictors(kernels):
     x, previous = np.random.default_rng(0).standard_normal((2, 50))
     beta = np.array([0.7])

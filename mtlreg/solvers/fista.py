@@ -49,26 +49,6 @@ def last_digits(problem, state, *, max_iter, tolerance):
         yield at
 
 
-class _Momentum:
-    """Nesterov's sequence for problems side by side, an entry of an array for each; nothing is read on the host."""
-
-    def __init__(self, xp, count, dtype):
-        self.xp, self.t = xp, xp.ones((count,), dtype=dtype)
-
-    def advance(self):
-        """The share of the last step that the next one begins with, array (count,)."""
-        before, self.t = self.t, 0.5 * (1 + self.xp.sqrt(1 + 4 * self.t * self.t))
-        return (before - 1) / self.t
-
-    def forget(self, where):
-        """Begin anew in the problems of a mask."""
-        self.t = self.xp.where(where, self.xp.ones_like(self.t), self.t)
-
-    def keep(self, at):
-        """Go on with some of the problems, given their positions."""
-        self.t = self.xp.take(self.t, at)
-
-
 class Walk:
     """Where the iteration is: x, its predictors, those before, and free coefficients.
 
@@ -93,7 +73,7 @@ class Walk:
         check_finite(self.lipschitz)
         self.x = self.previous = x
         self.eta = self.eta_previous = problem.predictors(x)
-        self.momentum = _Momentum(problem.xp, count, problem.design.dtype)
+        self.momentum = problem.xp.ones((count,), dtype=problem.design.dtype)
         self.free = _free_coefficients(problem, Z, count)
 
     def keep(self, which, problem):
@@ -104,37 +84,39 @@ class Walk:
         self.problem, self.count = problem, len(which)
         for name in ("x", "previous", "eta", "eta_previous"):
             setattr(self, name, self.xp.take(getattr(self, name), columns, axis=-1))
-        self.momentum.keep(at)
+        self.momentum = self.xp.take(self.momentum, at)
         self.free.keep(columns, problem, self.count)
 
     def advance(self, count):
         """Take some steps, or raise the curvature where the model fails."""
-        start, free, momentum = copy.copy(self), copy.copy(self.free), copy.copy(self.momentum)
+        start, free = copy.copy(self), copy.copy(self.free)
         for _ in range(count):
             self._step()
         if count and not self._majorised():
             raised = 1.5 * self.lipschitz
             check_finite(raised)
             self.__dict__.update(start.__dict__)
-            self.lipschitz, self.free, self.momentum = raised, free, momentum
-        elif not self.bounded and bool(self.xp.any(self.restarted)):
+            self.lipschitz, self.free = raised, free
+        elif not self.bounded and bool(self.xp.any(self.uphill > 0)):
             self.lipschitz *= 0.7  # curvature seen on the way need not be that of the neighbourhood
 
     def _step(self):
         problem, kernels = self.problem, for_array(self.x)
-        beta = self.momentum.advance()
+        self.momentum, beta = kernels.accelerate(self.momentum)
         self.ahead = kernels.extrapolate(self.x, self.previous, beta)
         self.eta_ahead = kernels.extrapolate(self.eta, self.eta_previous, beta)
         self.slope = problem.gradient(self.free.advance(self.eta_ahead, beta))
-        G = problem.spread(self.slope + problem.pull(problem.total(self.ahead)))
+        G = self.slope if problem.coupling is None else self.slope + problem.pull(problem.total(self.ahead))
         self.previous, self.eta_previous = self.x, self.eta
         curvature = self.lipschitz + problem.stiffness
-        self.x = problem.proximable.prox(kernels.descend(self.ahead, G, 1.0 / curvature), 1.0 / curvature)
+        length = 1.0 / curvature
+        self.x = problem.proximable.prox(kernels.descend(self.ahead, problem.spread(G), length), length)
         self.eta = problem.predictors(self.x)
         # the momentum points uphill: forget it
-        uphill = curvature * kernels.uphill(self.ahead, self.x, self.previous, self.count) + self.free.uphill
-        self.restarted = uphill > 0
-        self.momentum.forget(self.restarted)
+        self.uphill = kernels.uphill(self.ahead, self.x, self.previous, self.count)
+        if self.free.uphill is not None:
+            self.uphill = self.uphill + self.free.uphill / curvature
+        self.momentum = kernels.restart(self.momentum, self.uphill)
 
     def _majorised(self):
         """Whether the quadratic model of the last step lies above the smooth part at its end."""
@@ -168,7 +150,7 @@ def _free_coefficients(problem, Z, count):
 class _Known:
     """No free coefficients; or those of squared loss, where they are the same for every x: D is orthogonal to U."""
 
-    uphill, point = 0.0, None
+    uphill = point = None
 
     def __init__(self, problem):
         self.take(problem)
@@ -194,7 +176,7 @@ class _Known:
 class _Minimised:
     """Free coefficients minimised out at every predictor."""
 
-    uphill = 0.0
+    uphill = None
 
     def __init__(self, problem, Z):
         self.problem, self.Z = problem, Z

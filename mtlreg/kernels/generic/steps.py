@@ -6,7 +6,28 @@ Arrays hold one problem, or several that are solved side by side, each with as m
 
 from array_api_compat import array_namespace
 
-__all__ = ["by_problem", "descend", "extrapolate", "uphill"]
+__all__ = ["accelerate", "by_problem", "descend", "extrapolate", "restart", "uphill"]
+
+
+def accelerate(t):
+    """Nesterov's sequence: ``t' = (1 + sqrt(1 + 4 t^2)) / 2`` and ``(t - 1) / t'``, the share of the last step.
+
+    Parameters
+    ----------
+    t : array of shape (n_problems,)
+
+    Returns
+    -------
+    following, beta : arrays of shape (n_problems,)
+    """
+    following = 0.5 * (1 + array_namespace(t).sqrt(1 + 4 * t * t))
+    return following, (t - 1) / following
+
+
+def restart(t, slope):
+    """t, and 1 where a slope is > 0: arrays of shape (n_problems,)."""
+    xp = array_namespace(t)
+    return xp.where(slope > 0, xp.ones_like(t), t)
 
 
 def extrapolate(x, previous, beta):

@@ -7,7 +7,24 @@ from array_api_compat import array_namespace
 
 from mtlreg.kernels.gpu import _launch
 
-__all__ = ["descend", "extrapolate", "uphill"]
+__all__ = ["accelerate", "descend", "extrapolate", "restart", "uphill"]
+
+
+def accelerate(t):
+    """Nesterov's sequence and the share of the last step; see `mtlreg.kernels.generic.steps.accelerate`."""
+    xp, count = array_namespace(t), t.shape[0]
+    following, beta = (xp.empty(t.shape, dtype=t.dtype) for _ in range(2))
+    _launch.launch("steps", "accelerate", t.dtype, count, [t, following, beta, np.int64(count)], lanes=1)
+    return following, beta
+
+
+def restart(t, slope):
+    """t, and 1 where a slope is > 0; see `mtlreg.kernels.generic.steps.restart`."""
+    xp, count = array_namespace(t), t.shape[0]
+    following = xp.empty(t.shape, dtype=t.dtype)
+    slope = xp.asarray(slope, dtype=xp.float64)
+    _launch.launch("steps", "restart", t.dtype, count, [t, slope, following, np.int64(count)], lanes=1)
+    return following
 
 
 def extrapolate(x, previous, beta):
