@@ -10,6 +10,7 @@ to one fit at a tenth of alpha_max.
 """
 
 import argparse
+import os
 import shlex
 import sys
 import time
@@ -18,6 +19,8 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+
+os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when SciPy is first imported
 
 from benchmarks.certify import relative_gap
 from benchmarks.peers import load, ours, pytorch
