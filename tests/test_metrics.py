@@ -123,8 +123,28 @@ def test_undefined_scores_are_nan_without_a_warning(metric, labels):
 def test_weight_zero_is_a_missing_label():
     weights = np.where(RNG.uniform(size=(N, T)) < 0.3, 0.0, 1.0)
     hidden = np.where(weights == 0, np.nan, Y)
-    assert task_scores(Y, P, "r2", sample_weight=weights) == task_scores(hidden, P, "r2")
+    assert task_scores(Y, P, "r2", sample_weight=weights) == pytest.approx(task_scores(hidden, P, "r2"), rel=1e-12)
     assert np.isnan(task_scores([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], "r2", sample_weight=[1, 0, 0])[0])
+
+
+@pytest.mark.parametrize("metric", ["r2", "accuracy"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_all_columns_at_once_are_one_after_the_other(metric, weighted):
+    rng = np.random.default_rng(5)
+    truth, found = rng.integers(0, 3, (2, 30, 5)).astype(float)
+    truth[rng.uniform(size=truth.shape) < 0.4] = np.nan
+    truth[:, 3], truth[:29, 4] = np.nan, np.nan
+    weights = rng.choice([0.0, 0.5, 2.0], 30) if weighted else None
+    found[0 if weights is None else np.flatnonzero(weights == 0)[0], 3] = np.nan  # where no label is
+    function = {"r2": skm.r2_score, "accuracy": skm.accuracy_score}[metric]
+    scores = task_scores(truth, found, metric, sample_weight=weights)
+    for t in range(5):
+        rows = ~np.isnan(truth[:, t]) & (True if weights is None else weights > 0)
+        if rows.sum() < (2 if metric == "r2" else 1):
+            assert np.isnan(scores[t])
+            continue
+        weight = None if weights is None else weights[rows]
+        assert scores[t] == pytest.approx(function(truth[rows, t], found[rows, t], sample_weight=weight), rel=1e-12)
 
 
 def test_balanced_accuracy_does_not_warn_of_absent_classes():

@@ -18,6 +18,9 @@ class Metric:
     greater_is_better: bool = True
     defined: Callable = lambda y: y.size > 0
     probabilities: bool = False  # takes class probabilities or decision values, not predicted labels
+    columns: Callable | None = (
+        None  # columns(Y, predictions, observed, sample_weight), the scores of all columns at once
+    )
 
 
 def _varies(y):
@@ -31,14 +34,28 @@ def _balanced_accuracy(y, prediction, sample_weight=None):
     )
 
 
+def _r2_of_columns(Y, predictions, observed, sample_weight):
+    # a label at the mean of the others that is predicted exactly changes neither that mean nor a sum of squares
+    if not observed.all():
+        counts = observed if sample_weight is None else observed * sample_weight[:, None]
+        means = (counts * np.where(observed, Y, 0)).sum(axis=0) / np.maximum(counts.sum(axis=0), np.finfo(float).tiny)
+        Y, predictions = (np.where(observed, a, means) for a in (Y, predictions))
+    return skm.r2_score(Y, predictions, sample_weight=sample_weight, multioutput="raw_values")
+
+
+def _accuracy_of_columns(Y, predictions, observed, sample_weight):
+    counts = observed if sample_weight is None else observed * sample_weight[:, None]
+    return (counts * (Y == predictions)).sum(axis=0) / np.maximum(counts.sum(axis=0), np.finfo(float).tiny)
+
+
 METRICS = {
-    "r2": Metric(skm.r2_score, skm.r2_score, defined=_varies),
+    "r2": Metric(skm.r2_score, skm.r2_score, defined=_varies, columns=_r2_of_columns),
     "explained_variance": Metric(skm.explained_variance_score, skm.explained_variance_score, defined=_varies),
     "mse": Metric(skm.mean_squared_error, skm.mean_squared_error, greater_is_better=False),
     "rmse": Metric(skm.root_mean_squared_error, skm.root_mean_squared_error, greater_is_better=False),
     "mae": Metric(skm.mean_absolute_error, skm.mean_absolute_error, greater_is_better=False),
     "poisson_deviance": Metric(skm.mean_poisson_deviance, skm.mean_poisson_deviance, greater_is_better=False),
-    "accuracy": Metric(skm.accuracy_score, skm.accuracy_score),
+    "accuracy": Metric(skm.accuracy_score, skm.accuracy_score, columns=_accuracy_of_columns),
     "balanced_accuracy": Metric(_balanced_accuracy, skm.balanced_accuracy_score),
     "roc_auc": Metric(skm.roc_auc_score, skm.roc_auc_score, defined=_varies, probabilities=True),
     "average_precision": Metric(

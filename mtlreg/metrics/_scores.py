@@ -66,7 +66,7 @@ def task_scores(y_true, y_pred, metric, *, tasks=None, sample_weight=None, class
         Naming the task if the metric fails for it.
     """
     parts = _parts(y_true, y_pred, tasks, sample_weight, classes)
-    return {label: _score(metric, part, f" for task {label!r}") for label, part in parts.items()}
+    return _scores(metric, parts, y_true, y_pred, sample_weight)
 
 
 def average_scores(scores, counts=None, average="macro"):
@@ -120,7 +120,7 @@ def multitask_score(y_true, y_pred, metric, *, average="macro", tasks=None, samp
     check_average(average, AVERAGES)
     parts = _parts(y_true, y_pred, tasks, sample_weight, classes)
     if average != "pooled":
-        scores = {label: _score(metric, part, f" for task {label!r}") for label, part in parts.items()}
+        scores = _scores(metric, parts, y_true, y_pred, sample_weight)
         return average_scores(scores, {label: part.count for label, part in parts.items()}, average)
     score = _score(metric, _pool(list(parts.values()), find_metric(metric).probabilities))
     if np.isnan(score):
@@ -273,6 +273,30 @@ def _as_binary(part) -> _Part:
     classes = _find_classes(part)
     scores = part.prediction if part.prediction.ndim == 1 else part.prediction[:, 1]
     return _Part(part.y == classes[1], scores, part.weight, np.array([False, True]), np.array([False, True]))
+
+
+def _scores(metric, parts, y_true, y_pred, sample_weight) -> dict:
+    """Scores of the parts; NaN where the metric is undefined."""
+    entry = find_metric(metric)
+    columns = _columns(parts, y_true, y_pred, sample_weight) if entry.columns is not None else None
+    if columns is None:
+        return {label: _score(metric, part, f" for task {label!r}") for label, part in parts.items()}
+    found = zip(entry.columns(*columns).tolist(), parts.items(), strict=True)
+    return {label: score if entry.defined(part.y) else float("nan") for score, (label, part) in found}
+
+
+def _columns(parts, y_true, y_pred, sample_weight):
+    """What a metric of all columns at once takes; None for other layouts, or if a part is to say what is wrong."""
+    if len(parts) < 2 or isinstance(y_pred, list | tuple):
+        return None
+    values, observed, _ = label_matrix(y_true, name="y_true")
+    predictions, weights = to_numpy(y_pred), None if sample_weight is None else to_numpy(sample_weight).astype(float)
+    if predictions.shape != values.shape or len(parts) != values.shape[1] or np.ndim(weights) > 1:
+        return None
+    observed = observed if weights is None else observed & (weights > 0)[:, None]
+    numbers = all(a.dtype.kind in "biuf" for a in (values, predictions))
+    sound = numbers and observed.any() and np.isfinite(np.sum(predictions, dtype=float, where=observed))
+    return (values, predictions, observed, weights) if sound else None
 
 
 def _score(metric, part, where="") -> float:
