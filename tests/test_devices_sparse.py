@@ -119,14 +119,14 @@ def test_float32_and_missing_labels(designs):
 def test_paths(model, door):
     X, Y = data("two" if isinstance(model, BlockSparseClassifier) else "numbers", door=door)
     model = clone(model).set_params(task_feature=-1 if door == "column" else None)
-    here, there = (clone(model).set_params(device=device).path(X, Y, 4) for device in ("cpu", "cuda"))
+    here, there = (clone(model).set_params(device=device).path(X, Y, 4, eps=0.1) for device in ("cpu", "cuda"))
     np.testing.assert_allclose(there.coefs, here.coefs, atol=2e-3)
     assert clone(model).set_params(device="cuda").alpha_max(X, Y) == pytest.approx(model.alpha_max(X, Y))
 
 
 def test_search_and_warm_start():
     X, Y = data()
-    searches = [PathSearchCV(BlockSparseRegressor(device=d), alphas=5, cv=3).fit(X, Y) for d in ("cpu", "cuda")]
+    searches = [PathSearchCV(BlockSparseRegressor(device=d), alphas=4, eps=0.1, cv=2).fit(X, Y) for d in ("cpu", "cuda")]
     assert searches[1].best_params_ == pytest.approx(searches[0].best_params_)
     np.testing.assert_allclose(searches[1].predict(X), searches[0].predict(X), atol=1e-2)
     model = BlockSparseRegressor(0.1, warm_start=True, device="cuda").fit(X, Y)
