@@ -350,7 +350,7 @@ def free_memory(X):
         return MODEST
     import cupy
 
-    return cupy.cuda.Device().mem_info[0] + cupy.get_default_memory_pool().free_bytes()
+    return X.device.mem_info[0] + cupy.get_default_memory_pool().free_bytes()
 
 
 def to_device(X, device):
@@ -376,7 +376,9 @@ def to_device(X, device):
             f"device='cuda' needs CuPy and a CUDA device ({error}): install the extra with "
             "pip install 'mtlreg[gpu]', or give device='auto'."
         ) from None
-    return _to_device_sparse(X) if is_sparse(X) else cupy.asarray(X)
+    if is_sparse(X):
+        return _to_device_sparse(X)
+    return cupy.asarray(X, order="C" if kind(X) == "numpy" else None)  # in the order that kernels for rows read best
 
 
 def _to_device_sparse(X):

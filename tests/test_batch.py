@@ -116,7 +116,7 @@ def test_a_batch_that_does_not_fit_is_split(monkeypatch):
 
     whole = list(batch.solve_batches([problem], strengths, tol=TOL, max_iter=10_000))
     monkeypatch.setattr(batch, "_solve_together", limited)
-    with pytest.warns(ResourceWarning, match="at a time") as said:
+    with pytest.warns(UserWarning, match="at a time") as said:
         parts = list(batch.solve_batches([problem], strengths, tol=TOL, max_iter=10_000))
     assert sizes == [6, 3, 2, 2, 2] and "2 problems at a time" in str(said[-1].message)
     for (one,), (other,) in zip(whole, parts, strict=True):
@@ -138,8 +138,12 @@ def test_iterations_that_do_not_suffice_are_said():
 
 def test_a_curvature_that_was_too_small_is_raised(monkeypatch):
     problem = encoded(L21())
-    monkeypatch.setattr(type(problem), "lipschitz", lambda self, eta=None: 1e-3)
-    check([problem], grid(problem))
+    for too_small in (1e-3, 1e-12):
+        monkeypatch.setattr(type(problem), "lipschitz", lambda self, eta=None, too_small=too_small: too_small)
+        check([problem], grid(problem))
+        problem = encoded(L21())
+        one = problem.with_alpha(0.1 * problem.alpha_max)
+        assert solve(one, "fista", tol=TOL).converged
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -126,7 +126,9 @@ def test_paths(model, door):
 
 def test_search_and_warm_start():
     X, Y = data()
-    searches = [PathSearchCV(BlockSparseRegressor(device=d), alphas=4, eps=0.1, cv=2).fit(X, Y) for d in ("cpu", "cuda")]
+    searches = [
+        PathSearchCV(BlockSparseRegressor(device=d), alphas=4, eps=0.1, cv=2).fit(X, Y) for d in ("cpu", "cuda")
+    ]
     assert searches[1].best_params_ == pytest.approx(searches[0].best_params_)
     np.testing.assert_allclose(searches[1].predict(X), searches[0].predict(X), atol=1e-2)
     model = BlockSparseRegressor(0.1, warm_start=True, device="cuda").fit(X, Y)

@@ -295,3 +295,24 @@ def test_before_fit():
         search.predict(X)
     assert not hasattr(search, "predict_proba")
     assert hasattr(PathSearchCV(BlockSparseClassifier()), "predict_proba")
+
+
+@pytest.mark.parametrize("kind", ["rows drawn twice", "a score of its own"])
+def test_moments_leave_to_others_what_they_do_not_know(kind):
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((60, 4)), rng.standard_normal((60, 3))
+    splits, model = [(np.arange(20, 60), np.arange(20))], BlockSparseRegressor(0.1)
+    if kind == "rows drawn twice":
+        splits = [(rng.integers(0, 40, 40), np.arange(40, 60))]
+    else:
+        model = Negated(0.1)
+    found = PathSearchCV(model, alphas=[0.1, 0.05], cv=splits, refit=False).fit(X, Y).cv_results_["mean_test_score"]
+    ((train, test),) = splits
+    for score, alpha in zip(found, (0.1, 0.05), strict=True):
+        fitted = clone(model).set_params(alpha=alpha).fit(X[train], Y[train])
+        assert score == pytest.approx(fitted.score(X[test], Y[test]), abs=1e-6)
+
+
+class Negated(BlockSparseRegressor):
+    def score(self, X, y, sample_weight=None):
+        return -super().score(X, y, sample_weight)

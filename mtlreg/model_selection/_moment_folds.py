@@ -14,6 +14,7 @@ import numpy as np
 from mtlreg.data._tables import kind, take_rows
 from mtlreg.estimators._regressor import RegressorBase
 from mtlreg.losses import Squared
+from mtlreg.model_selection._scored import PathScores, is_own
 from mtlreg.moments import Moments
 from mtlreg.path import solve_path
 from mtlreg.validation import to_device, to_host
@@ -55,7 +56,8 @@ class MomentFolds:
             return None
         owner = np.full(n, -1)
         for k, (train, test) in enumerate(splits):
-            if len(train) + len(test) != n or (owner[test] >= 0).any() or np.isin(train, test).any():
+            once = (np.bincount(np.concatenate([train, test]), minlength=n) == 1).all()
+            if not once or (owner[test] >= 0).any():
                 return None
             owner[test] = k
         labels = np.where(weights > 0, table.y, 0.0).astype(np.float64)
@@ -89,26 +91,30 @@ class MomentFolds:
             folds.append(Fold(train, part, defined))
         return cls(folds, columns)
 
-    def score_path(self, model, grid, k, with_train):
-        """What `score_path` returns, for split k."""
-        fold, clock = self.folds[k], time.perf_counter()
-        problem, inverse = _problem(model, fold.train, self.columns)
-        mean_x, mean_y = fold.train.means()
+    def score_path(self, model, grid, k, error_score, with_train):
+        """What `mtlreg.model_selection._scored.score_path` returns, for split k."""
+        fold = self.folds[k]
         parts = {"test": fold.test, "train": fold.train} if with_train else {"test": fold.test}
-        run = {part: {"score": np.full(len(grid), np.nan)} for part in parts}
-        run |= {"fit_seconds": np.zeros(len(grid)), "score_seconds": np.zeros(len(grid)), "failure": None}
+        scores = PathScores(parts, len(grid), ["score"])
         settings = {"tol": model.tol, "max_iter": model.max_iter, "verbose": model.verbose}
-        for i, solution in enumerate(solve_path(problem, grid, model.solver, **settings)):
-            run["fit_seconds"][i] = time.perf_counter() - clock
+        with scores.guarded(error_score):
             clock = time.perf_counter()
-            coef = problem.total(solution.x) * inverse[:, None]
-            intercept = mean_y - np.einsum("tj,jt->t", np.broadcast_to(mean_x, coef.T.shape), coef)
-            intercept = intercept if model.fit_intercept else np.zeros_like(intercept)
-            for name, part in parts.items():
-                run[name]["score"][i] = _macro_r2(part, coef, intercept, fold.defined[name])
-            run["score_seconds"][i] = time.perf_counter() - clock
-            clock = time.perf_counter()
-        return run
+            problem, inverse = _problem(model, fold.train, self.columns)
+            for i, solution in enumerate(solve_path(problem, grid, model.solver, **settings)):
+                scores.fit_seconds[i] = time.perf_counter() - clock
+                coef = problem.total(solution.x) * inverse[:, None]
+                intercept = _intercepts(fold.train, coef) if model.fit_intercept else np.zeros(coef.shape[1])
+                for name, part in parts.items():
+                    clock = time.perf_counter()
+                    scores.put(i, name, _macro_r2(part, coef, intercept, fold.defined[name]), clock)
+                clock = time.perf_counter()
+        return scores.table()
+
+
+def _intercepts(moments, coef):
+    """With which the residuals have mean zero."""
+    mean_x, mean_y = moments.means()
+    return mean_y - np.einsum("tj,jt->t", np.broadcast_to(mean_x, coef.T.shape), coef)
 
 
 def _squared(model):
@@ -119,7 +125,7 @@ def _squared(model):
     loss = model.loss
     f = np.ones(1) if model.feature_weights is None else np.asarray(model.feature_weights, dtype=float)
     plain = isinstance(loss, Squared) or isinstance(loss, str) and loss == Squared.name
-    return plain and bool((f > 0).all()) and not model._make_penalty().null
+    return plain and is_own(model) and bool((f > 0).all()) and not model._make_penalty().null
 
 
 def _varies(labels, weights):

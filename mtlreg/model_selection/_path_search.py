@@ -169,17 +169,16 @@ class PathSearchCV(MetaEstimatorMixin, BaseEstimator):
         return self
 
     def _runs(self, models, grids, data, settings):
-        """Tables of all models in all splits, model after model: from moments, in batches, or each for itself."""
+        """Tables of all models in all splits, model after model: from moments, together, or one after the other."""
         X, y, sample_weight, splits = data
-        moments = MomentFolds.of(models, *data, self.scoring)
-        together = BatchFolds.of(models, *data) if moments is None else None
-        if together is not None:
-            return together.tables(models, grids, *settings)
-        jobs = []
+        moments, folds, jobs = MomentFolds.of(models, *data, self.scoring), BatchFolds(*data), []
         for model, grid in zip(models, grids, strict=True):
+            together = folds.tables(model, grid, *settings) if moments is None else None
             for k, split in enumerate(splits):
                 if moments is not None:
-                    jobs.append(delayed(moments.score_path)(model, grid, k, self.return_train_score))
+                    jobs.append(delayed(moments.score_path)(model, grid, k, *settings[2:]))
+                elif together is not None:
+                    jobs.append(delayed(together.__getitem__)(k))
                 else:
                     jobs.append(delayed(score_path)(model, grid, X, y, sample_weight, split, *settings))
         return Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(jobs)
@@ -225,7 +224,7 @@ class PathSearchCV(MetaEstimatorMixin, BaseEstimator):
         if isinstance(cv, numbers.Integral) and not isinstance(cv, bool):
             classes = True if is_classifier(self.estimator) else "auto"
             cv = StratifiedTaskKFold(cv, task_feature=self.estimator.task_feature, classes=classes)
-        splits = list(check_cv(cv).split(X, y))
+        splits = [tuple(_positions(rows) for rows in split) for split in check_cv(cv).split(X, y)]
         if self.rule == "1se" and len(splits) < 2:
             raise ValueError("rule='1se' needs at least two splits.")
         return splits
@@ -336,6 +335,12 @@ class PathSearchCV(MetaEstimatorMixin, BaseEstimator):
         tags.classifier_tags, tags.regressor_tags = deepcopy(inner.classifier_tags), deepcopy(inner.regressor_tags)
         tags.target_tags, tags.input_tags = deepcopy(inner.target_tags), deepcopy(inner.input_tags)
         return tags
+
+
+def _positions(rows):
+    """Rows of a split by their numbers, where they were given as a mask."""
+    rows = np.asarray(rows)
+    return np.flatnonzero(rows) if rows.dtype == bool else rows
 
 
 def _report_failures(failures, error_score):

@@ -166,7 +166,7 @@ def warn_not_reached(measure, reached, wanted, n_iter, advice):
         f"The {measure} reached {reached:.3g} (relative to the objective at zero), not {wanted:.3g}, after {n_iter} "
         f"iterations. {advice}",
         ConvergenceWarning,
-        stacklevel=_levels_above_package(),
+        stacklevel=levels_above_package(),
     )
 
 
@@ -286,7 +286,7 @@ class _StagesRun(_Run):
         return certificate.objective <= self.best.certificate.objective + rounding
 
 
-def _levels_above_package():
+def levels_above_package():
     """How far up the user's own line is, for a warning that points there."""
     frame, level = sys._getframe(1), 1
     while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in ("mtlreg", "sklearn"):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from array_api_compat import is_numpy_array
 
-from mtlreg.solvers._base import ADVICE, Solution, check_finite, warn_not_reached
+from mtlreg.solvers._base import ADVICE, Solution, check_finite, levels_above_package, warn_not_reached
 from mtlreg.solvers._choose import reduce
 from mtlreg.solvers.fista import CHECK_EVERY, Walk
 from mtlreg.solvers.side_by_side import SideBySide, applies
@@ -20,7 +20,7 @@ from mtlreg.validation import free_memory, is_sparse, to_host
 
 __all__ = ["handles", "handles_one", "solve_batches"]
 
-ARRAYS = 12  # of the size of W, and of the predictors, that a problem takes
+ARRAYS = 17  # of the size of W, and of the predictors, that a problem takes
 MARGIN = 1.01  # on the estimate of the Lipschitz constant
 CROWDED = 0.9  # share of problems not yet solved, above which the others are carried along
 
@@ -45,7 +45,7 @@ class Place:
     part: int
     alpha: float
     tolerance: float
-    dual: float = -float("inf")
+    dual: float = 0.0  # no loss is negative
     solution: Solution | None = None
 
 
@@ -77,14 +77,18 @@ def solve_batches(problems, grid, *, tol, max_iter, verbose=0):
             if size == 1:
                 raise
             size = -(-size // 2)
-            warnings.warn(f"Out of memory: going on with {size} problems at a time.", ResourceWarning, stacklevel=2)
+            text = f"Out of memory: going on with {size} problems at a time."
+            warnings.warn(text, stacklevel=levels_above_package())
             continue
         for place in some:
             latest[place.part] = place.solution
             _report(place, problems[place.part].null.value, verbose)
         at += len(some)
         while (solved + 1) * len(problems) <= at:
-            yield [place.solution for place in places[solved * len(problems) :][: len(problems)]]
+            done = places[solved * len(problems) : (solved + 1) * len(problems)]
+            yield [place.solution for place in done]
+            for place in done:
+                place.solution = None  # room for others
             solved += 1
 
 
@@ -113,7 +117,7 @@ def _solve_together(problems, places, latest, max_iter):
     """Set the solutions of some places, which begin where the latest of their part ended."""
     xp = problems[0].xp
     x = xp.concat([problems[p.part].zero if latest[p.part] is None else latest[p.part].x for p in places], axis=1)
-    lipschitz = MARGIN * max(problem.lipschitz() for problem in problems)
+    lipschitz = MARGIN * max(problem.known("lipschitz", problem.lipschitz) for problem in problems)
     check_finite(sum(place.tolerance for place in places))
     together = _together(problems, places)
     walk, n_iter, open_places = Walk(together, x, together.null.Z, len(places), lipschitz), 0, places

@@ -13,6 +13,7 @@ O'Donoghue & Candes (2015), Adaptive restart for accelerated gradient schemes, F
 from __future__ import annotations
 
 import copy
+from math import inf, isfinite
 
 from mtlreg.kernels import for_array
 from mtlreg.kernels.generic.steps import by_problem
@@ -92,12 +93,14 @@ class Walk:
         start, free = copy.copy(self), copy.copy(self.free)
         for _ in range(count):
             self._step()
-        if count and not self._majorised():
-            raised = 1.5 * self.lipschitz
+        needed = self._needed() if count else 0.0
+        if needed > 0:
+            # of numbers that have overflowed nothing is known but that the steps were far too long
+            raised = max(1.5, 1.01 * needed / self.lipschitz if isfinite(needed) else 1e3) * self.lipschitz
             check_finite(raised)
             self.__dict__.update(start.__dict__)
             self.lipschitz, self.free = raised, free
-        elif not self.bounded and bool(self.xp.any(self.uphill > 0)):
+        elif count and not self.bounded and bool(self.xp.any(self.uphill > 0)):
             self.lipschitz *= 0.7  # curvature seen on the way need not be that of the neighbourhood
 
     def _step(self):
@@ -118,22 +121,28 @@ class Walk:
             self.uphill = self.uphill + self.free.uphill / curvature
         self.momentum = kernels.restart(self.momentum, self.uphill)
 
-    def _majorised(self):
-        """Whether the quadratic model of the last step lies above the smooth part at its end."""
+    def _needed(self):
+        """0 if the quadratic model of the last step lies above the smooth part at its end, else a curvature needed."""
         problem, point, step = self.problem, self.free.point, self.x - self.ahead
-        model = 0.5 * self.lipschitz * self._sum(step * step)
-        if self.bounded:
-            # a bound by the losses' curvature has no cancellation, unlike a difference of objectives; and D step has
-            # none, unlike a difference of predictors
-            curvature = problem.curvature(None if point is None else point.eta)
-            moves = (lambda: self.eta - self.eta_ahead, lambda: problem.predictors(step))
-            return any(0.5 * self._sum(curvature * moved() ** 2) <= model * (1 + 1e-6) for moved in moves)
-        following = problem.smooth(self.eta, point.Z)
-        divergence = following.value - point.value - self._sum(problem.spread(self.slope) * step)
+        square = self._sum(step * step)
+        if not self.bounded:
+            return 0.0 if self._lies_above(point, step, 0.5 * self.lipschitz * square) else 1.5 * self.lipschitz
+        # a bound by the losses' curvature has no cancellation, unlike a difference of objectives; and D step has none,
+        # unlike a difference of predictors
+        curvature = problem.curvature(None if point is None else point.eta)
+        for moved in (lambda: self.eta - self.eta_ahead, lambda: problem.predictors(step)):
+            bend = self._sum(curvature * moved() ** 2)
+            if isfinite(square) and bend <= self.lipschitz * square * (1 + 1e-6):
+                return 0.0
+        return bend / square if square > 0 else inf
+
+    def _lies_above(self, point, step, model):
+        following = self.problem.smooth(self.eta, point.Z)
+        divergence = following.value - point.value - self._sum(self.problem.spread(self.slope) * step)
         if divergence <= model:
             return True
         # where the difference drowns in rounding, that of the derivatives is an upper bound
-        return self._sum((following.u - point.u) * problem.predictors(step)) <= model
+        return self._sum((following.u - point.u) * self.problem.predictors(step)) <= model
 
     def _sum(self, a):
         return float(self.xp.sum(a, dtype=self.xp.float64))

@@ -61,7 +61,8 @@ class SideBySide(Problem):
             setattr(design, name, _beside([getattr(problem.design, name) for problem in chosen], first))
         every = slice(0, design.n_columns)
         losses = TaskLosses([Segment(first.losses.segments[0].loss, 1, every, every, every)])
-        y, weights = (_beside([getattr(problem, name) for problem in chosen], first) for name in ("y", "weights"))
+        y = first.xp.concat([problem.y for problem in chosen], axis=1)
+        weights = _beside([problem.weights for problem in chosen], first)
         super().__init__(design, losses, y, weights, first.penalty)
         self.proximable = RowNorms(first.penalty.with_alpha(1.0), self.xp.asarray(alphas, dtype=design.dtype))
         Z = None if self.free is None else self.xp.concat([problem.null.Z for problem in chosen], axis=1)
@@ -77,13 +78,14 @@ class SideBySide(Problem):
         u = self.derivative(eta)
         if self.free is None:
             return objectives, self._dual_values(u), Z
-        projected = self.free.project(u)
-        duals = self._dual_values(projected)
-        if not bool(self.xp.all(self.xp.isfinite(duals))):
-            projected = self.free.project_inside(u, eta)
-            duals = self.xp.maximum(duals, self._dual_values(projected))
-        orthogonal = self.free.orthogonal(projected, u)
-        return objectives, duals if orthogonal else duals - self.xp.inf, Z
+        duals = self.xp.full_like(objectives, -self.xp.inf)
+        for project in (self.free.project, lambda u: self.free.project_inside(u, eta)):
+            projected = project(u)
+            if self.free.orthogonal(projected, u):
+                duals = self.xp.maximum(duals, self._dual_values(projected))
+            if bool(self.xp.all(self.xp.isfinite(duals))):
+                break
+        return objectives, duals, Z
 
     def _dual_values(self, u):
         scale, conjugates = self.proximable.duals(self.gradient(-u))

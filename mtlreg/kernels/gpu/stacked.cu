@@ -69,12 +69,12 @@ INLINE void add_rows(const Matrix<real> &X, long long start, long long stop, int
         }                                                                                                              \
     }                                                                                                                  \
     KERNEL join_pieces_##real(const double *sums, real *G, int size, long long n_columns, const long long *places) {   \
-        EACH_ROW(j, n_columns * size) {                                                                                \
+        EACH_ROW_ALONE(j, n_columns * size) {                                                                          \
             long long c = j / size;                                                                                    \
             int k = (int)(j % size);                                                                                   \
             double total = 0.0;                                                                                        \
-            EACH_ENTRY(i, (int)(places[c + 1] - places[c])) total += sums[(places[c] + i) * size + k];                 \
-            G[k * n_columns + c] = (real)sum_of_lanes(total);                                                          \
+            for (long long i = places[c]; i < places[c + 1]; ++i) total += sums[i * size + k];                         \
+            G[k * n_columns + c] = (real)total;                                                                        \
         }                                                                                                              \
     }
 

@@ -62,7 +62,7 @@ def _adjoint(xp, tables, A, R, G):
     arguments = [*_launch.strided(A), np.int64(tables.n_pieces), np.int32(size), R, sums, *pieces]
     _launch.launch("stacked", "add_pieces", A.dtype, tables.n_pieces * size, arguments, lanes=1)
     arguments = [sums, G, np.int32(size), np.int64(n_columns), tables.places]
-    _launch.launch("stacked", "join_pieces", A.dtype, n_columns * size, arguments)
+    _launch.launch("stacked", "join_pieces", A.dtype, n_columns * size, arguments, lanes=1)
 
 
 def _left_to_libraries(stack, A):
