@@ -80,6 +80,7 @@ def _compiled_for_warps(text):
 
 
 def compiler_or_skip():
+    """The C++ compiler, or the test is skipped."""
     compiler = shutil.which("g++") or shutil.which("c++")
     if compiler is None:
         pytest.skip("no C++ compiler")

@@ -37,7 +37,6 @@ globals().update({name: _function(_np, name) for name in _FUNCTIONS.split()})
 __all__ += [*_AS_THEY_ARE.split(), *_FUNCTIONS.split()]
 
 
-
 def array(obj, dtype=None, copy=True, order="K"):
     """An array there; what is on the host is copied."""
     there = isinstance(obj, ndarray)

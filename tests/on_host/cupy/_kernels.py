@@ -12,7 +12,7 @@ class RawModule:
     """A source compiled as C++; with warps of one lane a launch is a call."""
 
     def __init__(self, code, options=()):
-        self.library = compiled(code)
+        self.library = compiled(code, "-O0")  # tests' arrays are small: most of their time would go to the compiler
 
     def get_function(self, name):
         """What launches a kernel."""
