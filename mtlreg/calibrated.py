@@ -50,7 +50,7 @@ class CalibratedProblem(Problem):
         """s_t: a share of rho_t at W = 0, or where that is rounding a share of the mean over the other tasks."""
         xp = self.xp
         zero = xp.zeros(self.design.shape_w, dtype=self.design.dtype)
-        eta = super().smooth(self.design.matvec(zero), None if self.free is None else self.free.start).eta
+        eta, _ = self.settled(self.design.matvec(zero), None if self.free is None else self.free.start)
         roots, fitted = self.roots(eta), self._fitted(eta)
         count = max(int(xp.sum(xp.astype(~fitted, xp.int64))), 1)
         mean = float(xp.sum(xp.where(fitted, 0.0, roots))) / count
@@ -81,7 +81,7 @@ class CalibratedProblem(Problem):
 
     def noise_at(self, x, Z=None):
         """sigma_t at x."""
-        return self.noise(super().smooth(self.predictors(x), Z).eta)
+        return self.noise(self.settled(self.predictors(x), Z)[0])
 
     def noise_scale(self, x, Z=None):
         """sigma_t at x in the units of y: ``sigma_t / sqrt(sum_i v_i)``, a root mean square."""
@@ -92,11 +92,11 @@ class CalibratedProblem(Problem):
 
     def smooth(self, eta, Z=None):
         """The smooth part at predictors ``eta`` of the penalised coefficients, free directions minimised out."""
-        point = super().smooth(eta, Z)
-        roots = self.roots(point.eta)
+        eta, Z = self.settled(eta, Z)
+        roots = self.roots(eta)
         sigma = self.xp.maximum(roots, self.floor)
         value = float(self.xp.sum(roots * (roots / sigma) + sigma)) / 2
-        return Point(value, point.Z, point.u / self.by_label(sigma), point.eta)
+        return Point(value, Z, self.derivative(eta) / self.by_label(sigma), eta)
 
     def curvature(self, eta):
         """``v / sigma_t`` at ``eta``: that of a quadratic function which touches there and lies above everywhere."""
@@ -133,7 +133,7 @@ class CalibratedProblem(Problem):
         inside = 1 / max(1.0, float(xp.max(lengths))) ** 0.5
         scale, conjugate = self.proximable.dual(inside * V)
         scale *= inside
-        lengths = xp.clip(scale**2 * lengths, max=1.0)
+        lengths = xp.minimum(scale**2 * lengths, 1.0)
         # the labels split off stand for one more of residual sqrt(squares), whose dual variable is at its best
         split = xp.sqrt(self.squares)
         extra = xp.minimum(split / self.floor, xp.sqrt(1 - lengths))

@@ -322,7 +322,7 @@ def pinv_psd(H):
         return xp.where(H > 0, 1 / xp.where(H > 0, H, xp.ones_like(H)), xp.zeros_like(H))
     values, vectors = xp.linalg.eigh(H)
     floor = xp.max(values, axis=-1, keepdims=True) * (H.shape[-1] * xp.finfo(H.dtype).eps * 4)
-    keep = values > xp.clip(floor, min=0.0)
+    keep = values > xp.maximum(floor, 0.0)
     inverse = xp.where(keep, 1 / xp.where(keep, values, xp.ones_like(values)), xp.zeros_like(values))
     return (vectors * inverse[..., None, :]) @ xp.permute_dims(vectors, (*range(H.ndim - 2), H.ndim - 1, H.ndim - 2))
 

@@ -2,7 +2,8 @@
 
 Every loss has its saturated value subtracted, so that its minimum over the linear predictor ``eta`` is 0.
 All functions are elementwise, accept any array namespace and never modify their arguments. ``y`` is coded as
-numbers: the target itself, 0/1 for the binary losses, 0..K-1 for `Softmax`.
+numbers: the target itself, 0/1 for the binary losses, 0..K-1 for `Softmax`. They bound by minimum and maximum, for the
+``clip`` of array_api_compat waits for the GPU to count the entries that are out of bounds.
 """
 
 from __future__ import annotations
@@ -121,11 +122,12 @@ class Huber(Loss):
     def value(self, y, eta):
         xp = array_namespace(eta)
         r = xp.abs(y - eta)
-        inside = xp.clip(r, max=self.threshold)
+        inside = xp.minimum(r, float(self.threshold))
         return inside * (r - 0.5 * inside)
 
     def gradient(self, y, eta):
-        return array_namespace(eta).clip(eta - y, -self.threshold, self.threshold)
+        xp, end = array_namespace(eta), float(self.threshold)
+        return xp.minimum(xp.maximum(eta - y, -end), end)
 
     def hessian(self, y, eta):
         xp = array_namespace(eta)
@@ -164,7 +166,7 @@ class Logistic(Loss):
         xp = array_namespace(eta)
         # log(1 + exp(s)) with s = eta for y = 0 and -eta for y = 1: no cancellation in the tails
         s = (1 - 2 * y) * eta
-        return xp.clip(s, min=0.0) + xp.log1p(xp.exp(-xp.abs(s)))
+        return xp.maximum(s, 0.0) + xp.log1p(xp.exp(-xp.abs(s)))
 
     def gradient(self, y, eta):
         sign = 1 - 2 * y
@@ -179,7 +181,7 @@ class Logistic(Loss):
         xp = array_namespace(v)
         a = (1 - 2 * y) * v
         outside = (a < 0) | (a > 1)
-        inner = xp.clip(a, 0.0, 1.0)
+        inner = xp.minimum(xp.maximum(a, 0.0), 1.0)
         return xp.where(outside, xp.asarray(xp.inf, dtype=v.dtype), _xlogx(inner) + _xlogx(1 - inner))
 
     def inverse_link(self, eta):
@@ -200,11 +202,11 @@ class SquaredHinge(Loss):
     kind: ClassVar[str] = "binary"
 
     def value(self, y, eta):
-        return 0.5 * array_namespace(eta).clip(1 - (2 * y - 1) * eta, min=0.0) ** 2
+        return 0.5 * array_namespace(eta).maximum(1 - (2 * y - 1) * eta, 0.0) ** 2
 
     def gradient(self, y, eta):
         s = 2 * y - 1
-        return -s * array_namespace(eta).clip(1 - s * eta, min=0.0)
+        return -s * array_namespace(eta).maximum(1 - s * eta, 0.0)
 
     def hessian(self, y, eta):
         return array_namespace(eta).astype((2 * y - 1) * eta < 1, eta.dtype)
@@ -236,7 +238,7 @@ class Poisson(Loss):
         xp = array_namespace(eta)
         some = y > 0
         d = eta - xp.log(xp.where(some, y, xp.ones_like(y)))
-        deviance = y * (xp.expm1(xp.clip(d, max=exp_limit(xp, eta))) - d)
+        deviance = y * (xp.expm1(xp.minimum(d, exp_limit(xp, eta))) - d)
         return xp.where(some, deviance, self.hessian(y, eta))
 
     def gradient(self, y, eta):
@@ -248,7 +250,7 @@ class Poisson(Loss):
 
     def hessian(self, y, eta):
         xp = array_namespace(eta)
-        return xp.exp(xp.clip(eta, max=exp_limit(xp, eta)))
+        return xp.exp(xp.minimum(eta, exp_limit(xp, eta)))
 
     def conjugate(self, y, v):
         xp = array_namespace(v)
@@ -257,7 +259,7 @@ class Poisson(Loss):
         some = (y > 0) & (m > 0)
         ratio = xp.where(some, v, 0 * v) / xp.where(some, y, one)
         near = m * xp.log1p(ratio) + v * (xp.log(xp.where(some, y, one)) - 1)
-        value = xp.where(some, near, _xlogx(xp.clip(m, min=0.0)) - v - _xlogx(y))
+        value = xp.where(some, near, _xlogx(xp.maximum(m, 0.0)) - v - _xlogx(y))
         return xp.where(m < 0, xp.asarray(xp.inf, dtype=v.dtype), value)
 
     def inverse_link(self, eta):
@@ -290,17 +292,14 @@ class Softmax(Loss):
 
     def hessian(self, y, eta):
         """``diag(p) - p p'``, shape (..., K, K)."""
-        xp = array_namespace(eta)
-        p = self.inverse_link(eta)
-        eye = xp.eye(eta.shape[-1], dtype=eta.dtype)
+        p, eye = self.inverse_link(eta), array_namespace(eta).eye(eta.shape[-1], dtype=eta.dtype)
         return p[..., :, None] * (eye - p[..., None, :])
 
     def conjugate(self, y, v):
         xp = array_namespace(v)
-        p = v + _one_hot(xp, y, v)
-        slack = 64 * xp.finfo(v.dtype).eps
+        p, slack = v + _one_hot(xp, y, v), 64 * xp.finfo(v.dtype).eps
         outside = xp.any(p < 0, axis=-1) | (xp.abs(xp.sum(v, axis=-1)) > slack * v.shape[-1])
-        value = xp.sum(_xlogx(xp.clip(p, min=0.0)), axis=-1)
+        value = xp.sum(_xlogx(xp.maximum(p, 0.0)), axis=-1)
         return xp.where(outside, xp.asarray(xp.inf, dtype=v.dtype), value)
 
     def inverse_link(self, eta):

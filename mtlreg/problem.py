@@ -151,15 +151,20 @@ class Problem:
 
     def smooth(self, eta, Z=None):
         """The smooth part at predictors ``eta`` of the penalised coefficients, free directions minimised out."""
-        if self.free is not None:
-            # under squared loss the residualised design is orthogonal to U: the best Z is the same for every W
-            if self.losses.quadratic and "null" in self._known:
-                Z = self.null.Z
-            else:
-                Z, _ = self.free.solve(eta, self.free.zero if Z is None else Z)
-            eta = eta + self.free.predictor(Z)
+        eta, Z = self.settled(eta, Z)
         value = self.losses.total(self.y, eta, self.weights) + self.constant
         return Point(value, Z, self.derivative(eta), eta)
+
+    def settled(self, eta, Z=None):
+        """Predictors with the part of the free directions, minimised out; and the free coefficients."""
+        if self.free is None:
+            return eta, Z
+        # under squared loss the residualised design is orthogonal to U: the best Z is the same for every W
+        if self.losses.quadratic and "null" in self._known:
+            Z = self.null.Z
+        else:
+            Z, _ = self.free.solve(eta, self.free.zero if Z is None else Z)
+        return eta + self.free.predictor(Z), Z
 
     def derivative(self, eta):
         """Derivative of the losses by every predictor, the part of the free directions included in ``eta``."""

@@ -27,13 +27,13 @@ PIPED = {"capture_output": True, "text": True}
 
 def kernel_names(text):
     """The kernels of a source text, one for each type."""
-    done = subprocess.run([_compiler(), "-E", "-P", "-D__CUDACC__", "-xc++", "-"], input=text, **PIPED)
+    done = subprocess.run([compiler_or_skip(), "-E", "-P", "-D__CUDACC__", "-xc++", "-"], input=text, **PIPED)
     return re.findall(r'extern "C" __global__ void (\w+)\(', done.stdout)
 
 
 def launch_single_lanes(file, kernel, dtype, n_rows, arguments, lanes=_launch.LANES):
     """In place of `mtlreg.kernels.gpu._launch.launch`: warps of one lane."""
-    function = getattr(_compiled(_launch.source(file)), _typed(kernel, dtype))
+    function = getattr(compiled(_launch.source(file)), _typed(kernel, dtype))
     function.restype = None
     function(*_converted(arguments))
 
@@ -54,15 +54,20 @@ def _typed(kernel, dtype):
 def _converted(arguments):
     for a in arguments:
         assert not isinstance(a, np.ndarray) or a.flags.c_contiguous
-    arguments = _launch.plain(arguments)
-    return [a.ctypes.data_as(ctypes.c_void_p) if isinstance(a, np.ndarray) else TYPES[type(a)](a) for a in arguments]
+    return as_passed(_launch.plain(arguments))
+
+
+def as_passed(arguments):
+    """NumPy arrays and scalars as a compiled kernel takes them."""
+    return [ctypes.c_void_p(a.ctypes.data) if isinstance(a, np.ndarray) else TYPES[type(a)](a) for a in arguments]
 
 
 @cache
-def _compiled(text, *options):
+def compiled(text, *options):
+    """A source text as a library of functions."""
     with tempfile.TemporaryDirectory(prefix="mtlreg-cuda-") as folder:
         binary = Path(folder) / "kernels.so"
-        command = [_compiler(), "-std=c++17", "-O2", "-ffp-contract=off", "-shared", "-fPIC", *options]
+        command = [compiler_or_skip(), "-std=c++17", "-O2", "-ffp-contract=off", "-shared", "-fPIC", *options]
         done = subprocess.run([*command, "-o", binary, "-xc++", "-"], input=text, **PIPED)
         assert done.returncode == 0, done.stderr
         return ctypes.CDLL(str(binary))  # it stays loaded without its file
@@ -71,10 +76,11 @@ def _compiled(text, *options):
 @cache
 def _compiled_for_warps(text):
     launched = [f"LAUNCHED({name})" for name in kernel_names(text)]
-    return _compiled("\n".join([text, *launched]), "-include", str(WARPS), "-U_FORTIFY_SOURCE")
+    return compiled("\n".join([text, *launched]), "-include", str(WARPS), "-U_FORTIFY_SOURCE")
 
 
-def _compiler():
+def compiler_or_skip():
+    """The C++ compiler, or the test is skipped."""
     compiler = shutil.which("g++") or shutil.which("c++")
     if compiler is None:
         pytest.skip("no C++ compiler")

@@ -39,45 +39,45 @@ class Compressed:
 
     def __init__(self, source, shape=None, copy=False):
         if isinstance(source, tuple):
-            assert all(isinstance(a, ARRAY) for a in source)
-            source = tuple(a.get() for a in source)
+            assert all(isinstance(a, self.array) for a in source)
+            source = tuple(self.unwrap(a) for a in source)
         elif not sparse.issparse(source):
             raise ValueError("Unsupported initializer format")
         self._matrix = self.of_scipy(source, shape=shape, copy=True)
 
     def _like(self, matrix):
-        return (csr_matrix if matrix.format == "csr" else csc_matrix)(matrix)
+        return self.kinds[matrix.format](matrix)
 
     format = property(lambda self: self._matrix.format)
     shape = property(lambda self: self._matrix.shape)
     nnz = property(lambda self: self._matrix.nnz)
-    dtype = property(lambda self: getattr(array_api_strict, self._matrix.dtype.name))
-    data = property(lambda self: array_api_strict.asarray(self._matrix.data))
-    indices = property(lambda self: array_api_strict.asarray(self._matrix.indices))
-    indptr = property(lambda self: array_api_strict.asarray(self._matrix.indptr))
+    dtype = property(lambda self: self.data.dtype)
+    data = property(lambda self: self.wrap(self._matrix.data))
+    indices = property(lambda self: self.wrap(self._matrix.indices))
+    indptr = property(lambda self: self.wrap(self._matrix.indptr))
     T = property(lambda self: self._like(self._matrix.T))
 
     def __matmul__(self, other):
-        if not isinstance(other, ARRAY):
+        if not isinstance(other, self.array):
             return NotImplemented
-        return array_api_strict.asarray(np.asfortranarray(self._matrix @ other.get()))
+        return self.wrap(np.asfortranarray(self._matrix @ self.unwrap(other)))
 
     def __getitem__(self, index):
         rows, columns = index if isinstance(index, tuple) else (index, slice(None))
         assert any(isinstance(a, slice) and a == slice(None) for a in (rows, columns))
-        return self._like(self._matrix[rows, columns.get() if isinstance(columns, ARRAY) else columns])
+        return self._like(self._matrix[rows, self.unwrap(columns) if isinstance(columns, self.array) else columns])
 
     def get(self):
         return self._matrix.copy()
 
     def toarray(self):
-        return array_api_strict.asarray(self._matrix.toarray())
+        return self.wrap(self._matrix.toarray())
 
     def tocsr(self):
         return self._like(self._matrix.tocsr())
 
     def multiply(self, other):
-        if not isinstance(other, csr_matrix):
+        if not isinstance(other, self.kinds["csr"]):
             raise TypeError("expected scalar, dense matrix/vector or csr matrix")
         return self._like(self._matrix.tocsr().multiply(other._matrix).tocsr())
 
@@ -85,21 +85,29 @@ class Compressed:
         raise TypeError("Implicit conversion to a NumPy array is not allowed.")
 
 
-class csr_matrix(Compressed):  # noqa: N801
-    of_scipy = sparse.csr_matrix
+def compressed(array, wrap, unwrap):
+    """``csr_matrix, csc_matrix, issparse`` beside a type of arrays, given the ways from and to NumPy's."""
 
+    class Family(Compressed):
+        pass
 
-class csc_matrix(Compressed):  # noqa: N801
-    of_scipy = sparse.csc_matrix
+    class csr_matrix(Family):  # noqa: N801
+        of_scipy = sparse.csr_matrix
+
+    class csc_matrix(Family):  # noqa: N801
+        of_scipy = sparse.csc_matrix
+
+    Family.array, Family.wrap, Family.unwrap = array, staticmethod(wrap), staticmethod(unwrap)
+    Family.kinds = {"csr": csr_matrix, "csc": csc_matrix}
+    return csr_matrix, csc_matrix, lambda X: isinstance(X, Family)
 
 
 def pretend_gpu(monkeypatch):
     """Let ``device="cuda"`` copy to arrays of array_api_strict, and to matrices of this module."""
     refuse_conversion(monkeypatch)
     runtime = SimpleNamespace(getDeviceCount=lambda: 1)
-    matrices = SimpleNamespace(
-        csr_matrix=csr_matrix, csc_matrix=csc_matrix, issparse=lambda X: isinstance(X, Compressed)
-    )
+    csr_matrix, csc_matrix, issparse = compressed(ARRAY, array_api_strict.asarray, ARRAY.get)
+    matrices = SimpleNamespace(csr_matrix=csr_matrix, csc_matrix=csc_matrix, issparse=issparse)
     modules = {
         "cupy": SimpleNamespace(
             ndarray=type("ndarray", (), {}),

@@ -1,0 +1,1 @@
+"""Nothing: array_api_compat imports it."""
