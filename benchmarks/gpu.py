@@ -22,7 +22,9 @@ import numpy as np
 
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when SciPy is first imported
 
-from benchmarks.certify import relative_gap
+from scipy import sparse
+
+from benchmarks.certify import FAMILIES, relative_gap
 from benchmarks.peers import load, ours, pytorch
 from benchmarks.problems import Shape, from_shape
 from benchmarks.report import environment, table
@@ -38,9 +40,17 @@ SIZES = {
     "widest": Shape(2000, 100_000, 100, 50),
     "tall": Shape(1_000_000, 200, 50, 20),
     "square": Shape(20_000, 5000, 1000, 100),
+    "sparse": Shape(100_000, 50_000, 20, 50, density=0.001),
+    "largest": Shape(20_000, 100_000, 200, 50),
 }
-QUICK = {"small": SIZES["small"], "tall": Shape(5000, 100, 10, 10)}
-FAMILIES = ("l21", "l1linf", "trace", "logistic")
+#: sizes of tasks with rows of their own
+OWN = {
+    "tiny": Shape(40, 200, 20, 10),
+    "medium": Shape(20, 2000, 100, 20, most=200),
+    "wide": Shape(50, 5000, 1000, 50, most=500),
+}
+QUICK = ("tiny", "small")
+BY_DEFAULT = tuple(name for name in SIZES if name != "largest")  # that takes the CPU hours
 HEADER = ["family", "problem", "CPU s", "PyTorch s", "GPU s", "CPU / GPU", "PyTorch / GPU", "gap CPU", "gap GPU"]
 HEADER += ["step s", "floor s", "floor / step"]
 SEARCHES = ["problem", "fit s", "search s", "search / fit", "search on the CPU s", "CPU / GPU"]
@@ -61,8 +71,8 @@ def main(arguments=None):
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="two small sizes")
-    parser.add_argument("--families", nargs="+", choices=FAMILIES, default=["l21"], help="default: l21")
-    parser.add_argument("--sizes", nargs="+", choices=list(SIZES), help="default: all")
+    parser.add_argument("--families", nargs="+", choices=list(FAMILIES), default=["l21"], help="default: l21")
+    parser.add_argument("--sizes", nargs="+", choices=list(SIZES), default=BY_DEFAULT, help="default: but the largest")
     parser.add_argument("--repeats", type=int, default=3, help="of every time, of which the median counts (default: 3)")
     parser.add_argument("--searches", nargs="+", choices=list(SIZES), default=[], help="sizes to search on too")
     parser.add_argument("--out", type=Path, help="Markdown file to write")
@@ -74,12 +84,12 @@ def main(arguments=None):
     except Exception as error:  # no CuPy, no driver, no device: its own errors exist only where it does
         print(f"needs CuPy and a CUDA device: {error}", file=sys.stderr)
         return 2
-    sizes = QUICK if options.quick else SIZES
     rows = []
     for family in options.families:
-        for name, shape in sizes.items():
-            if options.sizes is None or name in options.sizes:
-                rows.append(_row(cupy, card, from_shape(shape, name, family), options.repeats))
+        known = OWN if FAMILIES[family].own else SIZES
+        for name in QUICK if options.quick else options.sizes:
+            if name in known:
+                rows.append(_row(cupy, card, from_shape(known[name], name, family), options.repeats))
                 print(rows[-1], file=sys.stderr, flush=True)
     command = shlex.join(["python", "-m", "benchmarks.gpu", *arguments])
     rates = f"{card.name}: {card.bytes / 1e12:.2f} TB/s copied, {card.flops / 1e12:.1f} TFLOP/s in float64 products."
@@ -122,17 +132,33 @@ def _row(cupy, card, problem, repeats):
     gaps, times = [], []
     with config_context(array_api_dispatch=True):
         for xp in (np, cupy):
-            X, Y = xp.asarray(problem.X), xp.asarray(problem.Y)
-            model.fit(X, Y)  # compiles
-            times.append(median(_seconds(xp, lambda X=X, Y=Y: model.fit(X, Y)) for _ in range(repeats)))
+            X, y = _given(xp, model, problem)
+            model.fit(X, y)  # compiles
+            times.append(median(_seconds(xp, lambda X=X, y=y: model.fit(X, y)) for _ in range(repeats)))
             gaps.append(relative_gap(problem, problem.alpha_max / DIVISOR, to_host(model.coef_).T))
-        step = _step(cupy, cupy.asarray(problem.X), cupy.asarray(problem.Y), model, repeats)
-    n, p = problem.X.shape
-    floor = max(2 * problem.X.nbytes / card.bytes, 4 * n * p * problem.Y.shape[1] / card.flops)
+        step, floor = _step(cupy, X, y, model, repeats), _floor(card, problem)
     (cpu, gpu), torch = times, _pytorch(problem, repeats)
     cells = [f"{cpu:.3g}", _shown(torch), f"{gpu:.3g}", f"{cpu / gpu:.2f}", _shown(torch and torch / gpu)]
     cells += [*(f"{gap:.0e}" for gap in gaps), f"{step:.2e}", f"{floor:.2e}", f"{floor / step:.2f}"]
     return [problem.family, str(problem), *cells]
+
+
+def _given(xp, model, problem):
+    """X and y on the device; a sparse X is given on the host, and brought over by every fit."""
+    X, y = load(ours).data(problem)
+    if not sparse.issparse(X):
+        return xp.asarray(X), xp.asarray(y)
+    model.set_params(device="cpu" if xp is np else "cuda")
+    return X, y
+
+
+def _floor(card, problem):
+    """Seconds that a step takes at least: X read twice, or the operations of its two products."""
+    blocks = problem.X if isinstance(problem.X, list) else [problem.X]
+    stored = [block.nnz if sparse.issparse(block) else block.size for block in blocks]
+    size = sum(12 * k if sparse.issparse(block) else 8 * k for k, block in zip(stored, blocks, strict=True))
+    columns = 1 if isinstance(problem.X, list) else problem.shape_w[1]
+    return max(2 * size / card.bytes, 4 * sum(stored) * columns / card.flops)
 
 
 def _shown(number):
@@ -140,8 +166,8 @@ def _shown(number):
 
 
 def _pytorch(problem, repeats):
-    """Seconds of PyTorch's at its loosest tolerance that is good enough; None where it is not installed."""
-    if not pytorch.available():
+    """Seconds of PyTorch's on the GPU at its loosest tolerance that is good enough; None where it cannot."""
+    if not pytorch.on_gpu() or problem.family not in pytorch.FAMILIES or not pytorch.supports(problem):
         return None
     alpha = problem.alpha_max / DIVISOR
     for accuracy in pytorch.LADDER:
@@ -160,7 +186,7 @@ def _search(cupy, problem):
     search = PathSearchCV(model, alphas=ALPHAS, eps=1e-2, cv=FOLDS, refit=False)
     times = []
     with config_context(array_api_dispatch=True):
-        X, Y = cupy.asarray(problem.X), cupy.asarray(problem.Y)
+        X, Y = _given(cupy, model, problem)
         for call in (lambda: model.fit(X, Y), lambda: search.fit(X, Y), lambda: search.fit(problem.X, problem.Y)):
             call()  # compiles
             times.append(_seconds(cupy, call))
@@ -169,19 +195,14 @@ def _search(cupy, problem):
     return [str(problem), f"{fit:.3g}", f"{there:.3g}", *ratios]
 
 
-def _step(cupy, X, Y, model, repeats):
-    """Seconds of a step of FISTA on these very rows, a certificate every tenth, from a long run less a short one."""
-    from mtlreg.solvers import solve
+def _step(cupy, X, y, model, repeats):
+    """Seconds of a step of FISTA on these very rows, with the look at the curvature after every tenth."""
+    from mtlreg.solvers.fista import CHECK_EVERY, Walk
 
-    problem = model._encode(X, Y, None)[0].problem
-    few, many = 20, 120
-
-    def run(steps):
-        settings = {"tol": 0.0, "max_iter": steps, "warn": False, "scale": problem.null.value}
-        return _seconds(cupy, lambda: solve(problem, "fista", **settings))
-
-    run(few)
-    return median((run(many) - run(few)) / (many - few) for _ in range(repeats))
+    problem = model._encode(X, y, None)[0].problem
+    walk = Walk(problem, problem.origin, problem.null.Z)
+    walk.advance(CHECK_EVERY)
+    return median(_seconds(cupy, lambda: walk.advance(CHECK_EVERY)) for _ in range(max(repeats, 3))) / CHECK_EVERY
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def estimator(family, alpha, accuracy):
             return mtlreg.BlockSparseRegressor(alpha, task_feature=-1, **settings)
 
 
-def _data(problem):
+def data(problem):
     """X and y as the estimator takes them."""
     if problem.family == "multinomial":
         return problem.X, problem.Y.argmax(axis=1)
@@ -58,12 +58,12 @@ def _data(problem):
 
 
 def solve(problem, alpha, accuracy):
-    model, (X, y) = estimator(problem.family, alpha, accuracy), problem.ready(_data)
+    model, (X, y) = estimator(problem.family, alpha, accuracy), problem.ready(data)
     _, seconds, cpu = timed(lambda: model.fit(X, y))
     return {"W": model.coef_.T, "seconds": seconds, "cpu": cpu}
 
 
 def path(problem, alphas, accuracy):
-    model, (X, y) = estimator(problem.family, 1.0, accuracy), problem.ready(_data)
+    model, (X, y) = estimator(problem.family, 1.0, accuracy), problem.ready(data)
     found, seconds, cpu = timed(lambda: model.path(X, y, alphas))
     return {"W": found.coefs.transpose(0, 2, 1), "seconds": seconds, "cpu": cpu}

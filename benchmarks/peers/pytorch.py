@@ -15,7 +15,7 @@ from benchmarks.certify import LOGISTIC
 from benchmarks.peers import timed
 from benchmarks.peers.fista import LADDER, WARM
 
-__all__ = ["FAMILIES", "LADDER", "NAME", "WARM", "available", "solve", "supports", "version"]
+__all__ = ["FAMILIES", "LADDER", "NAME", "WARM", "available", "on_gpu", "solve", "supports", "version"]
 
 NAME = "FISTA (PyTorch)"
 FAMILIES = ("l1", "l21", "l1linf", "trace", "logistic")
@@ -27,6 +27,15 @@ def version():
 
 def available():
     return find_spec("torch") is not None
+
+
+def on_gpu():
+    """Whether it is installed, and finds a GPU."""
+    if not available():
+        return False
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def supports(problem):
