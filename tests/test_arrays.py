@@ -180,6 +180,7 @@ def test_integers(dtype, door):
     assert model.coef_.dtype == np.float64
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("loss", ["squared", "huber", "logistic", "squared_hinge", "poisson"])
 @pytest.mark.parametrize("container", [np.asarray, np.asfortranarray, sparse.csr_array, sparse.csc_array])
 @every_door

@@ -69,6 +69,7 @@ def check(problems, strengths):
     return found
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("penalty", PENALTIES, ids=str)
 @pytest.mark.parametrize(
     "settings",
@@ -83,6 +84,7 @@ def test_solutions_are_those_of_one_strength_after_the_other(penalty, settings):
         assert not found[0][0].x.any() and found[0][0].n_iter == 0
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("loss", ["squared", "huber", "logistic", "squared_hinge"])
 @pytest.mark.parametrize("penalty", [L21(), SparseGroup(), L1Linf(alpha_ridge=0.1)], ids=str)
 @pytest.mark.parametrize("settings", [{}, {"fit_intercept": False, "missing": True}, {"standardize": True}], ids=str)

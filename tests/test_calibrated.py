@@ -45,6 +45,7 @@ def few():
             yield penalty, list(DESIGNS)[(i + 6 * j) % len(DESIGNS)]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("penalty", "design"), list(few()))
 def test_gap_against_the_truth(penalty, design):
     check(PENALTIES[penalty], "calibrated", design)
@@ -132,6 +133,7 @@ def some_degenerate():
             yield pytest.param(case, penalty, id=f"{case}-{penalty}", marks=marks)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("case", "penalty"), list(some_degenerate()))
 def test_degenerate_data(case, penalty):
     X, Y, parameters = degenerate()[case]
@@ -150,6 +152,7 @@ def test_degenerate_data(case, penalty):
             assert not np.delete(np.atleast_2d(model.coef_), free, axis=1).any()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("case", ["no noise", "few rows", "two rows", "one constant", "one row a task"])
 @pytest.mark.parametrize("penalty", ["l1", "l21", "dirty"])
 def test_degenerate_data_against_the_truth(case, penalty):

@@ -249,6 +249,7 @@ def pairs():
             yield pytest.param(penalty, loss, design, (i + j) % 4 == 0, id=f"{penalty}-{loss}-{design}", marks=marks)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("penalty", "loss", "design", "every"), list(pairs()))
 def test_gap_against_the_truth(penalty, loss, design, every):
     check(PENALTIES[penalty], LOSSES[loss], design, every=every)

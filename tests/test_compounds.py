@@ -99,6 +99,7 @@ def check_same_optimum(penalty, loss, layout):
     assert_allclose(sum(fast.components_.values()), fast.coef_, rtol=1e-5, atol=1e-12)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @every_penalty
 def test_same_optimum_as_fista(penalty, layout):

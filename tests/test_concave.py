@@ -116,6 +116,7 @@ def pairs():
             yield pytest.param(penalty, loss, design, id=f"{penalty}-{loss}-{design}")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("penalty", "loss", "design"), list(pairs()))
 def test_stationary(penalty, loss, design):
     check(PENALTIES[penalty], LOSSES[loss], design)
@@ -136,6 +137,7 @@ def test_stationary_everywhere(penalty, loss, strength):
         check(PENALTIES[penalty], LOSSES[loss], design, strength)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("penalty", PENALTIES)
 def test_never_worse_than_the_convex_start(penalty, seed):

@@ -50,6 +50,7 @@ def test_warning_names_the_residual():
     assert not model.converged_ and model.stationarity_ > 0
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("door", ["shared", "missing", "stacked"])
 def test_a_path_is_the_fits_along_it(penalty, door):
@@ -167,6 +168,7 @@ def test_reweighted_there_and_back(loss, stacked, intercept):
 FREEING = [BlockMCP(gamma=5.0), CappedL1(theta=0.4)]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("loss", "stacked", "penalty"),
     # of the stacked data every task has its classes separated by a few features

@@ -44,6 +44,7 @@ def check(kernels, name, stack, A, B):
         assert bool((same == kernels.array(A)).all()) and bool((there == kernels.array(B)).all())
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("kernels", CUDA)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("p", [1, 33, 200])

@@ -94,6 +94,7 @@ def at(model, X, y, share, **parameters):
 SHAPES = [(1, 1, 1), (1, 4, 2), (2, 1, 3), (4, 1, 1), (5, 20, 3), (3, 40, 1), (20, 3, 1), (2, 5, 8)]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @every_penalty
 @every_door

@@ -208,6 +208,7 @@ def cases():
                 yield pytest.param(loss, list(PENALTIES)[(i + 2 * j) % len(PENALTIES)], layout, id=f"{loss}-{layout}")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("loss", "penalty", "layout"), list(cases()))
 def test_same_optimum_as_fista(loss, penalty, layout):
     problem = make(loss, PENALTIES[penalty], **LAYOUTS[layout])

@@ -185,6 +185,7 @@ def test_every_public_penalty_is_checked():
 SIZED = [(p, len(ROWS) if name == "RowWeighted" else None) for name, some in CHECKED.items() for p in some]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("penalty", "n_rows"), SIZED, ids=lambda p: " ".join(repr(p).split()))
 def test_check_penalty(penalty, n_rows):
     for shape in ((n_rows, 4), (n_rows, 1)) if n_rows else (None,):

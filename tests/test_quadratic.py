@@ -53,6 +53,7 @@ def cases():
                 yield pytest.param(PENALTIES[name], LOSSES[loss], design, id=f"{name}-{loss}-{design}", marks=marks)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("penalty", "loss", "design"), list(cases()))
 def test_gap_against_the_truth(penalty, loss, design):
     layout, parameters = DESIGNS[design]

@@ -139,6 +139,7 @@ def test_task_column_under_every_name(estimator, check):
     check(estimator)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.filterwarnings("ignore:.*test score that is not finite:UserWarning")
 @pytest.mark.filterwarnings("ignore:.* fits failed:sklearn.exceptions.FitFailedWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")

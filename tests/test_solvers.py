@@ -39,6 +39,7 @@ def test_every_solver_is_checked():
     assert set(CHECKED) == {*SOLVERS, "auto"}
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("solver", "loss"), [(s, loss) for s, losses in CHECKED.items() for loss in losses])
 def test_check_solver(solver, loss):
     penalties = QUADRATIC if solver == "newton_cg" else None

@@ -80,6 +80,7 @@ def problem_of(penalty, X, y, weights=None, **parameters):
     return MultiTaskRegressor(penalty, task_feature=-1, **parameters)._encode(X, y, weights)[0].problem
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("parameters", [{}, {"fit_intercept": False}, {"standardize": "per_task"}], ids=str)
 @pytest.mark.parametrize("penalty", ROWS + OTHERS, ids=str)
 def test_fast_ways_reach_what_fista_reaches(penalty, parameters):
