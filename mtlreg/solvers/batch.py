@@ -1,8 +1,8 @@
 """Many strengths at once, and many training parts: accelerated proximal gradient steps side by side.
 
 What one problem leaves of a GPU idle others use: a gradient is two matrix products of the rows with the columns of all.
-Momentum, restarts and certificates are each problem's own; the step is the same. Problems that have reached the
-tolerance drop out.
+Momentum, restarts and certificates are each problem's own; the step is the same, and so is the working set of features.
+Problems that have reached the tolerance drop out.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 
-from array_api_compat import is_numpy_array
+from array_api_compat import array_namespace, is_numpy_array
 
+from mtlreg.kernels import for_array
+from mtlreg.kernels.generic.steps import take_problems
 from mtlreg.solvers._base import ADVICE, Solution, check_finite, levels_above_package, warn_not_reached
 from mtlreg.solvers._choose import reduce
 from mtlreg.solvers.fista import CHECK_EVERY, Walk
 from mtlreg.solvers.side_by_side import SideBySide, applies
+from mtlreg.solvers.working_set import FRACTION, SMALLEST, choose_rows
 from mtlreg.validation import free_memory, is_sparse, to_host
 
 __all__ = ["handles", "handles_one", "solve_batches"]
@@ -45,7 +48,9 @@ class Place:
     part: int
     alpha: float
     tolerance: float
+    scale: float
     dual: float = 0.0  # no loss is negative
+    gap: float = float("inf")
     solution: Solution | None = None
 
 
@@ -66,7 +71,8 @@ def solve_batches(problems, grid, *, tol, max_iter, verbose=0):
     places = []
     for alpha in grid:
         for part, problem in enumerate(problems):
-            places.append(Place(part, alpha, _relative(problem, tol) * problem.null.value))
+            scale = problem.null.value
+            places.append(Place(part, alpha, _relative(problem, tol) * scale, scale))
     size, at, solved = _affordable(problems[0], len(places)), 0, 0
     latest = [None] * len(problems)
     while at < len(places):
@@ -114,48 +120,101 @@ def _affordable(problem, n_problems):
 
 
 def _solve_together(problems, places, latest, max_iter):
-    """Set the solutions of some places, which begin where the latest of their part ended."""
+    """Set the solutions of some places, which begin where the latest of their part ended.
+
+    By working sets, of the features that matter to any of them.
+    """
     xp = problems[0].xp
     x = xp.concat([problems[p.part].zero if latest[p.part] is None else latest[p.part].x for p in places], axis=1)
-    lipschitz = MARGIN * max(problem.known("lipschitz", problem.lipschitz) for problem in problems)
     check_finite(sum(place.tolerance for place in places))
-    together = _together(problems, places)
-    walk, n_iter, open_places = Walk(together, x, together.null.Z, len(places), lipschitz), 0, places
-    before = None
+    Z, n_iter, size, before, moves = None, 0, SMALLEST, None, True
     while True:
-        still = before is not None and walk.x is not before and not bool(xp.any(walk.x != before))
-        walk.free.move_to(_certify(together, walk, open_places, n_iter, still or n_iter >= max_iter))
-        left = [k for k, place in enumerate(open_places) if place.solution is None]
+        together = _together(problems, places)
+        known = together.certificates(x, together.null.Z if Z is None else Z)
+        left = _put_down(places, x, known, n_iter, n_iter >= max_iter or not moves)
         if not left:
             return
-        if len(left) < CROWDED * len(open_places):
-            open_places = [open_places[k] for k in left]
-            together = _together(problems, open_places)
-            walk.keep(left, together)
-        before, count = walk.x, min(CHECK_EVERY, max_iter - n_iter)
-        walk.advance(count)
-        n_iter += count
+        at, count = xp.asarray(left, dtype=xp.int64), len(places)
+        places = [places[k] for k in left]
+        x, Z = (None if a is None else take_problems(a, at, count) for a in (x, known.Z))
+        ratios = xp.take(known.ratios, at, axis=1)
+        rows, size = choose_rows(xp.any(x != 0, axis=1), xp.max(ratios, axis=1) - 1, size)
+        same = before is not None and rows.shape == before.shape and bool(xp.all(rows == before))
+        share = 0.1 if same else 0.5
+        goals = [
+            max(FRACTION * place.gap, share * place.tolerance, _relative(problems[place.part], 0) * place.scale)
+            for place in places
+        ]
+        start, before = x, rows
+        x, Z, steps = _on_rows(problems, places, rows, (x, Z), goals, max_iter - n_iter)
+        n_iter += steps
+        moves = not same or bool(xp.any(x != start))
 
 
 def _together(problems, places):
     return SideBySide(problems, [place.part for place in places], [place.alpha for place in places])
 
 
-def _certify(together, walk, places, n_iter, last):
-    """Put down the solutions of places that have reached their tolerance (or of all); the free coefficients."""
-    xp, width = together.xp, walk.x.shape[1] // len(places)
-    objectives, duals, Z = together.certificates(walk.x, walk.free.Z)
-    numbers = (to_host(a).tolist() for a in (objectives, duals))
-    for k, (place, objective, dual) in enumerate(zip(places, *numbers, strict=True)):
+def _put_down(places, x, known, n_iter, last):
+    """Put down the solutions of places that have reached their tolerance (or of all); the positions of the others."""
+    width, left = x.shape[1] // len(places), []
+    for k, (place, objective) in enumerate(zip(places, _gaps(places, known), strict=True)):
         if place.solution is not None:
             continue
+        if place.gap > place.tolerance and not last:
+            left.append(k)
+            continue
+        mine = slice(k * width, (k + 1) * width)
+        quality = (place.gap, place.gap, objective, place.tolerance, n_iter, place.gap <= place.tolerance)
+        Z = None if known.Z is None else known.Z[:, mine]
+        history = [(n_iter, 0.0, objective, place.gap)]
+        place.solution = Solution(array_namespace(x).asarray(x[:, mine], copy=True), Z, *quality, history)
+    return left
+
+
+def _gaps(places, known):
+    """Set the gaps of places by certificates; their objectives."""
+    objectives, duals = (to_host(a).tolist() for a in (known.objectives, known.duals))
+    for place, objective, dual in zip(places, objectives, duals, strict=True):
         place.dual = max(place.dual, dual)
-        gap = max(objective - place.dual, 0.0)
-        if gap <= place.tolerance or last:
-            columns = slice(k * width, (k + 1) * width)
-            x = xp.asarray(walk.x[:, columns], copy=True)
-            quality = (gap, gap, objective, place.tolerance, n_iter, gap <= place.tolerance)
-            place.solution = Solution(
-                x, None if Z is None else Z[:, columns], *quality, [(n_iter, 0.0, objective, gap)]
-            )
-    return Z
+        place.gap = max(objective - place.dual, 0.0)
+    return objectives
+
+
+def _on_rows(problems, places, rows, start, goals, max_iter):
+    """x and Z of problems solved to some gaps with all other rows held at zero, and the steps it took."""
+    xp, p, (x, Z) = problems[0].xp, problems[0].design.n_features, start
+    if rows.shape[0] < p:
+        problems, x = _restricted(problems, rows), xp.take(x, rows, axis=0)
+    goals = [Place(place.part, place.alpha, goal, place.scale) for place, goal in zip(places, goals, strict=True)]
+    lipschitz = MARGIN * max(problem.known("lipschitz", problem.lipschitz) for problem in problems)
+    still_open, together, n_iter = goals, _together(problems, goals), 0
+    walk = Walk(together, x, Z, len(goals), lipschitz)
+    while True:
+        before, count = walk.x, min(CHECK_EVERY, max_iter - n_iter)
+        walk.advance(count)
+        n_iter += count
+        stuck = walk.x is not before and not bool(xp.any(walk.x != before))
+        known = together.certificates(walk.x, walk.free.Z)
+        left = _put_down(still_open, walk.x, known, n_iter, stuck or n_iter >= max_iter)
+        if not left:
+            break
+        walk.free.move_to(known.Z)
+        if len(left) < CROWDED * len(still_open):
+            still_open = [still_open[k] for k in left]
+            together = _together(problems, still_open)
+            walk.keep(left, together)
+    if rows.shape[0] == p:  # dual points of these are dual points of those
+        for place, goal in zip(places, goals, strict=True):
+            place.dual = max(place.dual, goal.dual)
+    x = xp.concat([goal.solution.x for goal in goals], axis=1)
+    Z = None if Z is None else xp.concat([goal.solution.Z for goal in goals], axis=1)
+    return (x if rows.shape[0] == p else for_array(x).spread_rows(x, rows, p)), Z, n_iter
+
+
+def _restricted(problems, rows):
+    """The problems of some features, on one X."""
+    problems = [problem.restrict(rows) for problem in problems]
+    for problem in problems[1:]:
+        problem.design.X = problems[0].design.X
+    return problems

@@ -16,7 +16,7 @@ import copy
 from math import inf, isfinite
 
 from mtlreg.kernels import for_array
-from mtlreg.kernels.generic.steps import by_problem
+from mtlreg.kernels.generic.steps import by_problem, take_problems
 from mtlreg.solvers._base import check_finite
 
 __all__ = ["CHECK_EVERY", "Walk", "fista", "last_digits"]
@@ -79,14 +79,12 @@ class Walk:
 
     def keep(self, which, problem):
         """Go on with some of the problems, given their positions and the problem of these."""
-        at = self.xp.asarray(which, dtype=self.xp.int64)
-        width = self.x.shape[-1] // self.count
-        columns = self.xp.reshape(at[:, None] * width + self.xp.arange(width), (-1,))
+        at, count = self.xp.asarray(which, dtype=self.xp.int64), self.count
         self.problem, self.count = problem, len(which)
         for name in ("x", "previous", "eta", "eta_previous"):
-            setattr(self, name, self.xp.take(getattr(self, name), columns, axis=-1))
+            setattr(self, name, take_problems(getattr(self, name), at, count))
         self.momentum = self.xp.take(self.momentum, at)
-        self.free.keep(columns, problem, self.count)
+        self.free.keep(at, problem, self.count)
 
     def advance(self, count):
         """Take some steps, or raise the curvature where the model fails."""
@@ -177,8 +175,8 @@ class _Known:
     def move_to(self, Z):
         """They stay."""
 
-    def keep(self, columns, problem, count):
-        """Go on with some columns."""
+    def keep(self, at, problem, count):
+        """Go on with some of the problems."""
         self.take(problem)
 
 
@@ -231,8 +229,8 @@ class _Stepping:
         """Go on from the exact minimum that a certificate has found, at the same speed."""
         self.previous, self.Z = self.previous + (Z - self.Z), Z
 
-    def keep(self, columns, problem, count):
-        """Go on with some columns."""
-        self.problem, self.count = problem, count
+    def keep(self, at, problem, count):
+        """Go on with some of the problems."""
         for name in ("Z", "previous", "slope"):
-            setattr(self, name, problem.xp.take(getattr(self, name), columns, axis=-1))
+            setattr(self, name, take_problems(getattr(self, name), at, self.count))
+        self.problem, self.count = problem, count

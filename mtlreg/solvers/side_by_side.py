@@ -12,6 +12,8 @@ What is known of each problem (objective, dual value, strength of the dual point
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
+from typing import Any
 
 from array_api_compat import array_namespace
 
@@ -36,6 +38,20 @@ def applies(problem):
     rows = penalty.convex and len(penalty.row_kernels()) == 1 and not penalty.part_names
     smooth = problem.separable and losses.smooth_bounded and losses.scalar and len(losses.segments) == 1
     return bool(rows and smooth and problem.coupling is None and type(problem.design) is SharedDesign)
+
+
+@dataclass
+class Certificates:
+    """What is proved of problems side by side: ``objectives - optima <= objectives - duals``, float64 (n_problems,).
+
+    ``ratios`` (n_features, n_problems) are above 1 where a dual point, before it is scaled, violates its constraint;
+    Z are the free coefficients.
+    """
+
+    objectives: Any
+    duals: Any
+    ratios: Any
+    Z: Any
 
 
 class SideBySide(Problem):
@@ -69,28 +85,30 @@ class SideBySide(Problem):
         self._known = {"null": (None, Point(sum(problem.null.value for problem in chosen), Z, None, None))}
 
     def certificates(self, x, Z):
-        """``(objectives, dual values, Z)`` of all problems at x, float64 arrays, and the free coefficients there."""
-        eta = self.predictors(x)
+        """`Certificates` of all problems at x."""
+        xp, eta = self.xp, self.predictors(x)
         if self.free is not None:
             Z = self.null.Z if self.losses.quadratic else self.free.solve(eta, Z)[0]
             eta = eta + self.free.predictor(Z)
         objectives = self._sums(self.weights * self.losses.value(self.y, eta)) + self.proximable.values(x)
         u = self.derivative(eta)
         if self.free is None:
-            return objectives, self._dual_values(u), Z
-        duals = self.xp.full_like(objectives, -self.xp.inf)
+            return Certificates(objectives, *self._duals(u), Z)
+        best = xp.full_like(objectives, -xp.inf)
         for project in (self.free.project, lambda u: self.free.project_inside(u, eta)):
             projected = project(u)
+            duals, ratios = self._duals(projected)
             if self.free.orthogonal(projected, u):
-                duals = self.xp.maximum(duals, self._dual_values(projected))
-            if bool(self.xp.all(self.xp.isfinite(duals))):
+                best = xp.maximum(best, duals)
+            if bool(xp.all(xp.isfinite(best))):
                 break
-        return objectives, duals, Z
+        return Certificates(objectives, best, ratios, Z)
 
-    def _dual_values(self, u):
-        scale, conjugates = self.proximable.duals(self.gradient(-u))
+    def _duals(self, u):
+        """Values of dual points, and how near each row of theirs is to its constraint."""
+        scale, conjugates, ratios = self.proximable.duals(self.gradient(-u))
         v = self.divide(u * self.xp.repeat(scale, u.shape[1] // self.count))
-        return -self._sums(self.weights * self.losses.conjugate(self.y, v)) - conjugates
+        return -self._sums(self.weights * self.losses.conjugate(self.y, v)) - conjugates, ratios
 
     def _sums(self, a):
         return self.xp.sum(by_problem(a, self.count), axis=(0, 2), dtype=self.xp.float64)
@@ -132,17 +150,21 @@ class RowNorms:
         return self._double(self.alphas) * total + 0.5 * self.ridge * self._squares(W)
 
     def duals(self, V):
-        """Largest scales with which V_c are in the domains of the conjugates, and the conjugates there."""
-        xp = array_namespace(V)
+        """Largest scales with which V_c are in the domains of the conjugates, these there, and ratios.
+
+        The ratios (n_features, n_problems) are those of the dual norm of every row to its problem's strength.
+        """
+        xp, total = array_namespace(V), self.entry + self.row
+        rows = xp.reshape(V, (-1, V.shape[1] // self.count))
+        alphas = xp.maximum(self._double(self.alphas), float(xp.finfo(xp.float64).smallest_normal))
+        strengths = for_array(V).row_strengths(rows, self.entry / total, self.q, self.positive)
+        ratios = xp.reshape(strengths, (-1, self.count)) / (total * alphas)
         if self.ridge:
             W = self._norm_prox(V / self.ridge, 1.0 / self.ridge)
-            return xp.ones_like(self.alphas), 0.5 * self.ridge * self._squares(W)
-        rows, total = xp.reshape(V, (-1, V.shape[1] // self.count)), self.entry + self.row
-        strengths = for_array(V).row_strengths(rows, self.entry / total, self.q, self.positive)
-        largest = xp.max(xp.reshape(strengths, (-1, self.count)), axis=0) / total
-        room = self._double(self.alphas) * (1 - ROUNDING * float(xp.finfo(V.dtype).eps))
+            return xp.ones_like(self.alphas), 0.5 * self.ridge * self._squares(W), ratios
+        largest, room = xp.max(ratios, axis=0), 1 - ROUNDING * float(xp.finfo(V.dtype).eps)
         scale = xp.where(largest > room, room / xp.where(largest > 0, largest, xp.ones_like(largest)), 1.0)
-        return xp.astype(scale, V.dtype), xp.zeros_like(scale)
+        return xp.astype(scale, V.dtype), xp.zeros_like(scale), ratios
 
     def _squares(self, W):
         xp = array_namespace(W)

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from functools import partial
 
+from array_api_compat import array_namespace
+
 from mtlreg.kernels import for_array
 from mtlreg.solvers import descent, gram, newton, task_gram
 from mtlreg.solvers._base import State, solve
 from mtlreg.solvers.fista import fista
 
-__all__ = ["working_set"]
+__all__ = ["FRACTION", "SMALLEST", "choose_rows", "working_set"]
 
 SMALLEST = 100
 GROWTH = 4
@@ -87,10 +89,23 @@ def _restricted(problem, rows):
 def _choose_rows(problem, state, size):
     """The working set, sorted, and the size to start from next time."""
     xp = problem.xp
-    p = problem.design.n_features
     sizes = for_array(state.x).row_norms(xp.reshape(state.x, (-1, problem.design.n_columns)), float("inf"))
-    active = xp.any(xp.reshape(sizes, (-1, p)) > 0, axis=0)  # in any part
-    violations = problem.penalty.row_violations(state.certificate.descent)
+    active = xp.any(xp.reshape(sizes, (-1, problem.design.n_features)) > 0, axis=0)  # in any part
+    return choose_rows(active, problem.penalty.row_violations(state.certificate.descent), size)
+
+
+def choose_rows(active, violations, size):
+    """The active rows and the worst violators of the dual constraint, sorted, and the size to start from next time.
+
+    Parameters
+    ----------
+    active : bool array of shape (p,)
+    violations : array of shape (p,)
+        > 0 where the constraint is violated.
+    size : int
+        What came second the last time; `SMALLEST` at first.
+    """
+    xp, p = array_namespace(active), active.shape[0]
     score = xp.where(active, xp.asarray(xp.inf, dtype=violations.dtype), violations)
     n_active = int(xp.sum(xp.astype(active, xp.int64)))
     size = min((GROWTH if n_active > CROWDED * size else 2) * max(n_active, size // 2), p)

@@ -6,7 +6,7 @@ Arrays hold one problem, or several that are solved side by side, each with as m
 
 from array_api_compat import array_namespace
 
-__all__ = ["accelerate", "by_problem", "descend", "extrapolate", "restart", "uphill"]
+__all__ = ["accelerate", "by_problem", "descend", "extrapolate", "restart", "take_problems", "uphill"]
 
 
 def accelerate(t):
@@ -64,3 +64,9 @@ def uphill(ahead, x, previous, count):
 def by_problem(a, count):
     """Columns of problems side by side with an axis for the problem: (rows, count, T)."""
     return array_namespace(a).reshape(a, (-1, count, a.shape[-1] // count))
+
+
+def take_problems(a, at, count):
+    """The columns of some of the problems side by side, given their positions ``at``."""
+    xp, width = array_namespace(a), a.shape[-1] // count
+    return xp.take(a, xp.reshape(at[:, None] * width + xp.arange(width), (-1,)), axis=-1)
