@@ -278,8 +278,8 @@ def _as_binary(part) -> _Part:
 def _scores(metric, parts, y_true, y_pred, sample_weight) -> dict:
     """Scores of the parts; NaN where the metric is undefined."""
     entry = find_metric(metric)
-    columns = _columns(parts, y_true, y_pred, sample_weight) if entry.columns is not None else None
-    if columns is None:
+    columns = _columns(parts, y_true, y_pred, sample_weight)
+    if entry.columns is None or columns is None:
         return {label: _score(metric, part, f" for task {label!r}") for label, part in parts.items()}
     found = zip(entry.columns(*columns).tolist(), parts.items(), strict=True)
     return {label: score if entry.defined(part.y) else float("nan") for score, (label, part) in found}
