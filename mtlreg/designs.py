@@ -23,8 +23,6 @@ from mtlreg.data._tables import is_sparse, namespace_of
 from mtlreg.kernels import for_array
 from mtlreg.kernels.generic.stacked import Stack
 
-CHUNK = 2**18  # entries of X worked on together
-LARGE_CHUNK = 2**27  # the same on a GPU, where a call costs as much as 10^5 entries
 ROUNDING = 16  # units in the last place of a column, of which nothing else is left
 FEW = 0.2  # share of non-zero rows up to which gathering their columns of X pays
 
@@ -262,10 +260,8 @@ class StackedDesign(Design):
 
     Parameters
     ----------
-    starts : sequence of int, length n_tasks + 1
-        Task t has the rows ``starts[t]:starts[t + 1]``.
-    widths : sequence of int
-        Number of columns of each task.
+    starts, widths : sequences of int
+        As of a `mtlreg.kernels.generic.stacked.Stack`.
     """
 
     def __init__(self, X, starts, widths, U=None, inverse_scale=None):
@@ -325,9 +321,3 @@ def pinv_psd(H):
     keep = values > xp.maximum(floor, 0.0)
     inverse = xp.where(keep, 1 / xp.where(keep, values, xp.ones_like(values)), xp.zeros_like(values))
     return (vectors * inverse[..., None, :]) @ xp.permute_dims(vectors, (*range(H.ndim - 2), H.ndim - 1, H.ndim - 2))
-
-
-def row_chunks(n_rows, n_columns, start=0, large=False):
-    """Slices of rows few enough to be worked on without a second X in memory; large ones for a GPU."""
-    step = max(1, (LARGE_CHUNK if large else CHUNK) // max(1, n_columns))
-    return [slice(s, min(s + step, n_rows)) for s in range(start, n_rows, step)]

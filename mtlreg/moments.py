@@ -14,7 +14,8 @@ import numpy as np
 from array_api_compat import array_namespace, is_numpy_array
 from scipy import linalg, sparse
 
-from mtlreg.designs import ROUNDING, SharedDesign, StackedDesign, inside_span, row_chunks
+from mtlreg.data._tables import row_chunks
+from mtlreg.designs import ROUNDING, SharedDesign, StackedDesign, inside_span
 from mtlreg.losses import Squared
 from mtlreg.problem import Problem
 from mtlreg.solvers._base import check_finite

@@ -12,8 +12,7 @@ import numpy as np
 from array_api_compat import array_namespace, is_numpy_array
 from scipy import linalg, sparse
 
-from mtlreg.data._tables import is_device_sparse
-from mtlreg.designs import row_chunks
+from mtlreg.data._tables import is_device_sparse, row_chunks
 from mtlreg.validation import as_float_array, host_dtype, is_sparse, namespace_of, to_host
 
 __all__ = [

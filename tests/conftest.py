@@ -19,3 +19,17 @@ def pytest_collection_modifyitems(items):
         sampled = item.get_closest_marker("sampled")
         if sampled is not None and crc32(item.name.encode()) % sampled.args[0]:
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(params=["array_api_strict", pytest.param("cupy", marks=pytest.mark.gpu)])
+def xp(request, monkeypatch):
+    """A library whose arrays stay there: CuPy, or one as unwilling; scikit-learn takes them."""
+    import array_api_strict
+    from cuda import cupy_or_skip
+    from sklearn import config_context
+    from stand_in import refuse_conversion
+
+    if request.param == "array_api_strict":
+        refuse_conversion(monkeypatch)
+    with config_context(array_api_dispatch=True):
+        yield array_api_strict if request.param == "array_api_strict" else cupy_or_skip()

@@ -2,14 +2,11 @@
 
 import pickle
 
-import array_api_strict
 import numpy as np
 import pytest
 from cuda import cupy_or_skip
-from sklearn import config_context
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import ShuffleSplit
-from stand_in import refuse_conversion
 
 from mtlreg import BlockSparseClassifier, BlockSparseRegressor, MultiTaskRegressor, PathSearchCV, SparseGroup, TraceNorm
 from mtlreg.model_selection import _batch_folds, _moment_folds
@@ -32,14 +29,6 @@ class ScoredOtherwise(BlockSparseRegressor):
 
     def score(self, X, y, sample_weight=None):
         return float(np.abs(to_host(self.coef_)).sum())
-
-
-@pytest.fixture(params=["array_api_strict", pytest.param("cupy", marks=pytest.mark.gpu)])
-def xp(request, monkeypatch):
-    if request.param == "array_api_strict":
-        refuse_conversion(monkeypatch)
-    with config_context(array_api_dispatch=True):
-        yield array_api_strict if request.param == "array_api_strict" else cupy_or_skip()
 
 
 @pytest.fixture

@@ -4,10 +4,8 @@ import array_api_strict
 import numpy as np
 import pytest
 from cuda import cupy_or_skip, has_gpu
-from sklearn import config_context
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
-from stand_in import refuse_conversion
 
 import mtlreg
 from mtlreg import (
@@ -90,14 +88,6 @@ CLASSIFIERS = [
     SharedLayerClassifier((4,), random_state=0, max_iter=5),
 ]
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-@pytest.fixture(params=["array_api_strict", pytest.param("cupy", marks=pytest.mark.gpu)])
-def xp(request, monkeypatch):
-    if request.param == "array_api_strict":
-        refuse_conversion(monkeypatch)
-    with config_context(array_api_dispatch=True):
-        yield array_api_strict if request.param == "array_api_strict" else cupy_or_skip()
 
 
 @pytest.fixture

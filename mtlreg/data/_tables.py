@@ -12,6 +12,8 @@ import numpy as np
 from array_api_compat import array_namespace, device, is_array_api_obj
 from scipy import sparse
 
+CHUNK = 2**18  # entries of X worked on together
+LARGE_CHUNK = 2**27  # the same on a GPU, where a call costs as much as 10^5 entries
 FRAMES = ("pandas", "polars")
 
 
@@ -196,3 +198,9 @@ def as_frame(X, library: str, names, like):
     import polars as pl
 
     return pl.DataFrame({name: values[:, j] for j, name in enumerate(names)}, strict=False)
+
+
+def row_chunks(n_rows, n_columns, start=0, large=False):
+    """Slices of rows few enough to be worked on without a second X in memory; large ones for a GPU."""
+    step = max(1, (LARGE_CHUNK if large else CHUNK) // max(1, n_columns))
+    return [slice(s, min(s + step, n_rows)) for s in range(start, n_rows, step)]

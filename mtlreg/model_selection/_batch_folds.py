@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from array_api_compat import array_namespace, is_numpy_array
-from sklearn.utils.validation import _num_samples
 
 from mtlreg.data._tables import is_sparse, kind, take_rows
 from mtlreg.estimators._base import MultiTaskBase
@@ -60,10 +59,16 @@ class BatchFolds:
             return None
 
     def _folds(self, model):
+        """The folds of a model; None at the first that cannot stand beside others."""
+        folds = []
         try:
-            return [self._fold(model, train) for train, _ in self.splits]
+            for train, _ in self.splits:
+                folds.append(self._fold(model, train))
+                if not batch.handles_one(folds[-1].encoding.problem, model.solver):
+                    return None
         except (MemoryError, ValueError):
             return None  # an error that the plain fit words, or does not make
+        return folds
 
     def _elsewhere(self, model):
         """Whether a model is computed on another device, by the package's own methods."""
@@ -73,7 +78,7 @@ class BatchFolds:
 
     def _fold(self, model, train):
         """The fold of some training rows."""
-        n = _num_samples(self.X)
+        n = self.X.shape[0] if hasattr(self.X, "shape") else len(self.X)
         weights = np.ones(n) if self.sample_weight is None else to_host(self.sample_weight).astype(np.float64)
         times = np.bincount(train, minlength=n)  # a row may be there more than once
         weights = weights * (times if weights.ndim < 2 else times[:, None])
@@ -115,8 +120,7 @@ def _alike(folds):
     losses = {repr(segment.loss) for problem in problems for segment in problem.losses.segments}
     # without some rows unpenalised features may be collinear, and then they are encoded in another way
     free = any(fold.encoding.free is not None and fold.encoding.free.features.size for fold in folds)
-    able = all(batch.handles_one(problem, fold.model.solver) for problem, fold in zip(problems, folds, strict=True))
-    return able and len(shapes) == len(losses) == 1 and not free
+    return len(shapes) == len(losses) == 1 and not free
 
 
 def _predictors(models, X):

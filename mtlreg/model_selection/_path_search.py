@@ -171,17 +171,18 @@ class PathSearchCV(MetaEstimatorMixin, BaseEstimator):
     def _runs(self, models, grids, data, settings):
         """Tables of all models in all splits, model after model: from moments, together, or one after the other."""
         X, y, sample_weight, splits = data
-        moments, folds, jobs = MomentFolds.of(models, *data, self.scoring), BatchFolds(*data), []
-        for model, grid in zip(models, grids, strict=True):
-            together = folds.tables(model, grid, *settings) if moments is None else None
-            for k, split in enumerate(splits):
-                if moments is not None:
-                    jobs.append(delayed(moments.score_path)(model, grid, k, *settings[2:]))
-                elif together is not None:
-                    jobs.append(delayed(together.__getitem__)(k))
-                else:
-                    jobs.append(delayed(score_path)(model, grid, X, y, sample_weight, split, *settings))
-        return Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(jobs)
+        parallel, points = Parallel(n_jobs=self.n_jobs, verbose=self.verbose), list(zip(models, grids, strict=True))
+        moments = MomentFolds.of(models, *data, self.scoring)
+        if moments is not None:
+            score = delayed(moments.score_path)
+            return parallel(score(*point, k, *settings[2:]) for point in points for k in range(len(splits)))
+        folds = BatchFolds(*data)
+        together = [folds.tables(*point, *settings) for point in points]
+        alone = [point for point, tables in zip(points, together, strict=True) if tables is None]
+        score = delayed(score_path)
+        jobs = [score(*point, X, y, sample_weight, split, *settings) for point in alone for split in splits]
+        rest = iter(parallel(jobs))
+        return [table for tables in together for table in tables or [next(rest) for _ in splits]]
 
     def _check(self):
         """The points of the grid, parameters being in order."""

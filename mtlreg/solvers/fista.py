@@ -124,7 +124,7 @@ class Walk:
         problem, point, step = self.problem, self.free.point, self.x - self.ahead
         square = self._sum(step * step)
         if not self.bounded:
-            return 0.0 if self._lies_above(point, step, 0.5 * self.lipschitz * square) else 1.5 * self.lipschitz
+            return 0.0 if self._lies_above(point, step, 0.5 * self.lipschitz * square) else self.lipschitz
         # a bound by the losses' curvature has no cancellation, unlike a difference of objectives; and D step has none,
         # unlike a difference of predictors
         curvature = problem.curvature(None if point is None else point.eta)

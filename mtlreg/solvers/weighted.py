@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mtlreg.designs import SharedDesign, row_chunks
+from mtlreg.data._tables import row_chunks
+from mtlreg.designs import SharedDesign
 from mtlreg.kernels import for_array
 from mtlreg.solvers._base import check_finite
 from mtlreg.solvers.columns import Columns

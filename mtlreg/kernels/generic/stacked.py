@@ -11,11 +11,9 @@ import copy
 import numpy as np
 from array_api_compat import array_namespace
 
-from mtlreg.data._tables import is_sparse, to_numpy
+from mtlreg.data._tables import is_sparse, row_chunks, to_numpy
 
 __all__ = ["Stack", "pair_sums", "stacked_adjoint", "stacked_pair_sums", "stacked_product"]
-
-CHUNK = 2**18  # products of two columns held at a time
 
 
 class Stack:
@@ -157,8 +155,7 @@ def pair_sums(A, h):
     xp = array_namespace(h)
     n, q = A.shape
     total = xp.zeros((q * q, h.shape[1]), dtype=h.dtype)
-    step = max(1, CHUNK // max(1, q * q))
-    for rows in (slice(start, min(start + step, n)) for start in range(0, n, step)):
+    for rows in row_chunks(n, q * q):
         block = A[rows, :]
         pairs = xp.reshape(block[:, :, None] * block[:, None, :], (block.shape[0], q * q))
         total = total + pairs.T @ h[rows, :]
